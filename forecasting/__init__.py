@@ -1,0 +1,1 @@
+"""Demand forecasting: numbers in, numbers out. No clock, no I/O, no logging."""
