@@ -1,0 +1,1 @@
+"""Prewarm's scaler: history and forecast in, a replica target for KEDA out."""

@@ -1,0 +1,167 @@
+"""The scaler's own commands. Flags first, the environment where a flag is not given."""
+
+import sys
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Any)
+
+
+def option(flag: str, **settings: Any) -> Any:
+    """Return a click option whose fall-back is PREWARM_<FLAG> in the environment."""
+    settings.setdefault("envvar", "PREWARM_" + flag.removeprefix("--").replace("-", "_").upper())
+    settings.setdefault("show_default", settings.get("default") is not None)
+    return click.option(flag, show_envvar=True, **settings)
+
+
+SOURCE_OPTIONS = (
+    option(
+        "--source",
+        type=click.Choice(["prometheus", "file"]),
+        default="prometheus",
+        help="Where demand is read.",
+    ),
+    option(
+        "--prometheus-address",
+        metavar="URL",
+        help="The Prometheus of triggers that name no serverAddress.",
+    ),
+    option(
+        "--allow-address",
+        multiple=True,
+        metavar="URL",
+        help="An address that a trigger may name as serverAddress: exact, or with * as the left "
+        "end of the host, e.g. http://*.monitoring.svc:9090. Repeatable; separated by spaces in "
+        "the environment. All others are refused.",
+    ),
+    option(
+        "--prometheus-config",
+        type=click.Path(dir_okay=False),
+        help="YAML file with credentials and TLS files for each Prometheus address.",
+    ),
+    option(
+        "--file",
+        "file",
+        type=click.Path(dir_okay=False),
+        help="With --source file: CSV or Parquet; a trigger's query names the column.",
+    ),
+    option(
+        "--file-ends-at",
+        metavar="TIME",
+        help="Shift the file so that its last sample lies there: an ISO time, or now.",
+    ),
+)
+
+
+def source_options(command: Command) -> Command:
+    """Add the options that say where demand is read."""
+    for add in reversed(SOURCE_OPTIONS):
+        command = add(command)
+    return command
+
+
+@click.command()
+@option(
+    "--grpc-address",
+    default="127.0.0.1:6000",
+    metavar="HOST:PORT",
+    help="Where KEDA calls. In a cluster: 0.0.0.0:6000 or [::]:6000.",
+)
+@option(
+    "--http-address",
+    default="127.0.0.1:6080",
+    metavar="HOST:PORT",
+    help="/metrics, /healthz and /readyz.",
+)
+@source_options
+@option("--tls-certificate-file", help="PEM certificate chain of the gRPC port; turns on TLS.")
+@option("--tls-key-file", help="PEM key of the certificate.")
+@option(
+    "--client-ca-file",
+    help="PEM bundle that client certificates must come from; turns on mutual TLS.",
+)
+@option(
+    "--tick-seconds",
+    type=click.FloatRange(1, 300),
+    default=15.0,
+    help="How often each target is decided anew; the HPA asks every 15 s.",
+)
+@option(
+    "--max-targets", type=click.IntRange(1), default=2000, help="Room in the table of targets."
+)
+@option(
+    "--max-targets-per-namespace",
+    type=click.IntRange(1),
+    default=500,
+    help="Share of one namespace, so that none crowds out the others.",
+)
+@option(
+    "--forget-after-seconds",
+    type=click.FloatRange(60),
+    default=3600.0,
+    help="A target that nobody asks about for so long is dropped.",
+)
+@option(
+    "--grace-seconds",
+    type=click.FloatRange(0, 600),
+    default=5.0,
+    help="Time for calls under way at the end.",
+)
+@option(
+    "--replay-from",
+    metavar="TIME",
+    help="Pretend that it is this ISO time: replays recorded history through the real scaler.",
+)
+@option(
+    "--replay-speed",
+    type=click.FloatRange(0.01, 10_000),
+    default=1.0,
+    help="With --replay-from: how much faster than real time.",
+)
+@option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    help="Least severe line that is written.",
+)
+@option("--log-format", type=click.Choice(["text", "json"]), default="text", help="To stderr.")
+def serve(**flags: Any) -> None:
+    """Answer KEDA: the gRPC external scaler.
+
+    Point a ScaledObject's trigger at it:
+
+    \b
+      triggers:
+      - type: external
+        metadata:
+          scalerAddress: prewarm.keda.svc:6000
+          query: sum(rate(vllm:request_success_total[2m]))
+          threshold: "10"        # demand that one replica carries
+          warmFloor: "1"
+          maxReplicas: "20"
+          leadTimeSeconds: "240" # from one more replica wanted until it answers
+
+    \b
+    Try it without a cluster:
+      prewarm serve --source file --file history.csv --file-ends-at now
+      grpcurl -plaintext 127.0.0.1:6000 list
+    """
+    from scaler.serve import run_server
+    from scaler.server import ServerError
+
+    try:
+        run_server(flags)
+    except ServerError as exc:
+        raise click.ClickException(str(exc)) from exc
+
+
+@click.command()
+def version() -> None:
+    """Print the versions of Prewarm and of what it rests on."""
+    from importlib.metadata import version as version_of
+
+    click.echo(f"prewarm {version_of('keda-prewarm')}")
+    for name in ("grpcio", "statsmodels", "numpy", "prometheus-api-client", "kubernetes"):
+        click.echo(f"{name} {version_of(name)}")
+    click.echo(f"python {sys.version.split()[0]}")

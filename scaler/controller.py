@@ -1,0 +1,340 @@
+"""Ticks: gather, forecast, decide, publish, for every target, aligned to the clock.
+
+Two servers with the same data give the same answer: they tick at the same moments, read the same
+grid, and fit at the same boundaries, which are spread over targets by their digest.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from math import floor, isnan
+from time import perf_counter
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from forecasting.forecast import Forecast, NotEnoughHistory
+from forecasting.forecaster import FittedForecaster, Forecaster, Task
+from forecasting.series import Series
+from scaler.board import Board, Snapshot, Target
+from scaler.errors import BadMetadata, HistoryUnavailable
+from scaler.history import Reading, TargetHistory
+from scaler.metadata import Trigger
+from scaler.params import TargetParams
+from scaler.policy import decide
+from scaler.ports import Clock, HistorySource
+from scaler.settings import ControllerSettings
+from scaler.telemetry import TickTelemetry
+from scaler.types import Decision, Evidence, PolicyState, Seen
+
+logger = logging.getLogger(__name__)
+
+DAY_SECONDS = 86_400.0
+
+# A server that starts late in a refit period must still hold all that the fit rests on.
+MARGIN_DAYS = 1.0
+
+NOT_PERMITTED = "not-permitted"
+
+# How many ticks may be missed before the scaler says that it can't answer.
+MISSED_TICKS = 3
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """What the controller keeps of a target between ticks."""
+
+    trigger: Trigger
+    history: TargetHistory
+    state: PolicyState = PolicyState()
+    as_of: float = float("-inf")
+    model: FittedForecaster | None = None
+    fitted_at: float = float("-inf")  # the boundary of the last fit, also of one that failed
+    fit: asyncio.Task[None] | None = None
+    tick: asyncio.Task[None] | None = None
+
+
+class Controller:
+    """Keeps the board up to date until it is cancelled."""
+
+    def __init__(
+        self,
+        board: Board,
+        source: HistorySource,
+        forecaster: Forecaster,
+        clock: Clock,
+        *,
+        settings: ControllerSettings,
+        telemetry: TickTelemetry,
+        ticks: Executor,
+        fits: Executor,
+    ) -> None:
+        self._board = board
+        self._source = source
+        self._forecaster = forecaster
+        self._clock = clock
+        self._settings = settings
+        self._telemetry = telemetry
+        self._ticks = ticks
+        self._fits = fits
+        self._works: WeakKeyDictionary[Target, Work] = WeakKeyDictionary()
+        self._running: set[asyncio.Task[None]] = set()
+        self._round_at = float("-inf")
+        board.on_new = self._start_new
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether answers can be trusted to move: a round was started lately, and ticks finish.
+
+        A source that is down does not make the scaler unready: it still has an answer, and a pod
+        taken out of its Service would leave KEDA with none.
+        """
+        limit = MISSED_TICKS * self._settings.tick_seconds + self._settings.settle_seconds
+        at = self._clock.monotonic()
+        if at - self._round_at > limit:
+            return False
+        published = [t.snapshot.published_at for t in self._board if t.snapshot is not None]
+        return not published or at - max(published) <= limit + self._settings.tick_deadline_seconds
+
+    async def run(self) -> None:
+        """Start one round at each multiple of the tick, for ever."""
+        last = float("nan")
+        try:
+            while True:
+                as_of = self._aligned_now()
+                if as_of != last:  # a sleep may end early
+                    self._start_round(as_of)
+                last = as_of
+                pause = self._settings.tick_seconds + self._settings.settle_seconds
+                await self._clock.sleep_until(as_of + pause)
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def idle(self) -> None:
+        """Return once no tick or fit is under way; for tests and replays."""
+        while self._running:
+            await asyncio.wait(set(self._running))
+
+    def _aligned_now(self) -> float:
+        tick = self._settings.tick_seconds
+        return floor((self._clock.now() - self._settings.settle_seconds) / tick) * tick
+
+    def _start_round(self, as_of: float) -> None:
+        self._round_at = self._clock.monotonic()
+        self._board.drop_forgotten(self._round_at, self._settings.forget_after_seconds)
+        for target in self._board:
+            self._start_tick(target, as_of)
+
+    def _start_new(self, target: Target) -> None:
+        self._start_tick(target, self._aligned_now())
+
+    def _start_tick(self, target: Target, as_of: float) -> None:
+        work = self._work_of(target)
+        if work is None:
+            return
+        if work.tick is not None and not work.tick.done():
+            self._telemetry.skipped.inc()
+            return
+        work.tick = self._spawn(self._tick(target, work, as_of))
+
+    def _work_of(self, target: Target) -> Work | None:
+        if isinstance(target.trigger, BadMetadata):
+            return None
+        work = self._works.get(target)
+        if work is None:
+            trigger = target.trigger
+            history = TargetHistory(
+                self._source,
+                trigger.query,
+                trigger.params.history_days + MARGIN_DAYS,
+                zero_when_empty=trigger.zero_when_empty,
+            )
+            work = self._works[target] = Work(trigger, history)
+        return work
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(coroutine)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _tick(self, target: Target, work: Work, as_of: float) -> None:
+        started_at = perf_counter()
+        try:
+            await self._gather(target, work, as_of)
+            work.as_of = as_of
+            self._start_fit_if_due(target, work)
+            await self._conclude(target, work)
+        except Exception:  # the broad except of the loop: a tick may fail, the loop may not
+            logger.exception("tick failed", extra=_names(target))
+            self._telemetry.failures.inc()
+        finally:
+            self._telemetry.tick_seconds.observe(perf_counter() - started_at)
+
+    async def _gather(self, target: Target, work: Work, as_of: float) -> None:
+        """Bring the history up to `as_of`; when the source has no answer it stays as it was."""
+        try:
+            async with asyncio.timeout(self._settings.tick_deadline_seconds):
+                await work.history.advance(as_of)
+        except HistoryUnavailable as exc:
+            _note_problem(target, exc.reason, str(exc))
+        except TimeoutError:
+            _note_problem(target, "timeout", "the source gave no answer within the tick's deadline")
+        else:
+            _note_problem(target, "", "")
+
+    async def _conclude(self, target: Target, work: Work) -> None:
+        """Decide on the newest data there is, and publish."""
+        reading = work.history.last_reading
+        forecast = await self._forecast(target, work, reading)
+        seen = _seen(reading, forecast, work.trigger.params, work.as_of)
+        before = target.snapshot.decision if target.snapshot is not None else None
+        work.state, decision = decide(work.state, seen, work.trigger.params)
+        target.publish(self._snapshot(work, decision))
+        _log_change(target, before, decision)
+
+    def _snapshot(self, work: Work, decision: Decision) -> Snapshot:
+        seen, params = decision.seen, work.trigger.params
+        at = self._clock.monotonic()
+        if seen.evidence is not Evidence.FRESH:
+            return Snapshot(
+                decision=decision, decision_when_stale=decision, published_at=at, fresh_until=at
+            )
+        later = decide(work.state, replace(seen, evidence=Evidence.STALE), params)[1]
+        age_seconds = max(0.0, self._clock.now() - seen.observed_at)
+        return Snapshot(
+            decision=decision,
+            decision_when_stale=later,
+            published_at=at,
+            fresh_until=at + max(0.0, params.stale_after_seconds - age_seconds),
+        )
+
+    async def _forecast(
+        self, target: Target, work: Work, reading: Reading | None
+    ) -> Forecast | None:
+        model = work.model
+        if reading is None or model is None:
+            return None
+        series = _last_days(reading.series, reading.series.end_at, work.trigger.params)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._ticks, model.forecast, series)
+        except NotEnoughHistory:
+            return None
+        except Exception:  # a forecaster that fails costs the forecast, not the answer
+            logger.exception("forecast failed", extra=_names(target))
+            self._telemetry.failures.inc()
+            return None
+
+    def _start_fit_if_due(self, target: Target, work: Work) -> None:
+        reading = work.history.last_reading
+        if reading is None or (work.fit is not None and not work.fit.done()):
+            return
+        fit_at = self._fit_boundary(target, reading.series, work.as_of)
+        if fit_at != work.fitted_at:
+            past = _last_days(reading.series, fit_at, work.trigger.params)
+            work.fit = self._spawn(self._fit(target, work, past, fit_at))
+
+    def _fit_boundary(self, target: Target, series: Series, as_of: float) -> float:
+        """Return the newest refit moment: the same in every server, spread over the targets."""
+        settings = self._settings
+        is_young = _observed_days(series) < settings.young_days
+        period = settings.refit_seconds_when_young if is_young else settings.refit_seconds
+        offset = int(target.key.digest, 16) % int(period)
+        offset -= offset % int(series.step_seconds)
+        return floor((as_of - offset) / period) * period + offset
+
+    async def _fit(self, target: Target, work: Work, past: Series, fit_at: float) -> None:
+        params = work.trigger.params
+        task = Task(
+            horizon_seconds=params.lead_time_seconds, level=params.quantile, zone=params.zone
+        )
+        work.fitted_at = fit_at  # before the fit: one that fails is tried again next period only
+        try:
+            loop = asyncio.get_running_loop()
+            model, seconds = await loop.run_in_executor(
+                self._fits, _timed_fit, self._forecaster, past, task
+            )
+            self._telemetry.fit_seconds.observe(seconds)
+            work.model = model
+            await self._conclude(target, work)
+        except Exception:
+            logger.exception("fit failed", extra=_names(target))
+            self._telemetry.failures.inc()
+
+
+def _timed_fit(
+    forecaster: Forecaster, past: Series, task: Task
+) -> tuple[FittedForecaster, float]:
+    started_at = perf_counter()
+    return forecaster.fit(past, task), perf_counter() - started_at
+
+
+def _last_days(series: Series, end_at: float, params: TargetParams) -> Series:
+    return series.between(end_at - params.history_days * DAY_SECONDS, end_at)
+
+
+def _observed_days(series: Series) -> float:
+    observed = series.times[~np.isnan(series.values)]
+    return float(observed[-1] - observed[0]) / DAY_SECONDS if observed.size else 0.0
+
+
+def _seen(
+    reading: Reading | None, forecast: Forecast | None, params: TargetParams, as_of: float
+) -> Seen:
+    if reading is None or isnan(reading.observed):
+        return Seen(as_of=as_of, evidence=Evidence.UNKNOWN)
+    age_seconds = as_of - reading.observed_at
+    # An observation from the future means that the clock stepped back: its age is unknown.
+    is_fresh = -params.step_seconds <= age_seconds <= params.stale_after_seconds
+    return Seen(
+        as_of=as_of,
+        evidence=Evidence.FRESH if is_fresh else Evidence.STALE,
+        observed_demand=reading.observed,
+        observed_at=reading.observed_at,
+        forecast=forecast,
+    )
+
+
+def _names(target: Target) -> dict[str, str]:
+    # "name" is taken by the log record itself.
+    return {"scaled_object": f"{target.key.namespace}/{target.key.name}", "trigger": target.key.digest}
+
+
+def _note_problem(target: Target, reason: str, message: str) -> None:
+    """Count a failed read, and log when the reason changes: once, not every tick.
+
+    What the operator's rules forbid is the trigger's fault, so KEDA is told like of a bad key.
+    """
+    target.refusal = message if reason == NOT_PERMITTED else ""
+    if reason:
+        target.problems[reason] = target.problems.get(reason, 0) + 1
+    if reason == target.problem:
+        return
+    target.problem = reason
+    if reason:
+        logger.warning("source failed", extra={**_names(target), "reason": reason, "why": message})
+    else:
+        logger.info("source answers again", extra=_names(target))
+
+
+def _log_change(target: Target, before: Decision | None, after: Decision) -> None:
+    if before is not None and before.seen.evidence is not after.seen.evidence:
+        fields = {"before": str(before.seen.evidence), "after": str(after.seen.evidence)}
+        logger.warning("evidence changed", extra={**_names(target), **fields})
+    if before is None or before.replicas != after.replicas:
+        logger.info(
+            "replicas changed",
+            extra={
+                **_names(target),
+                "before": None if before is None else before.replicas,
+                "after": after.replicas,
+                "evidence": str(after.seen.evidence),
+                "rules": [f"{step.rule} {step.before}->{step.after}" for step in after.moved],
+            },
+        )

@@ -1,0 +1,187 @@
+"""A target's history: read once, then only extended by what is new.
+
+Rules
+- Grid points are multiples of the step. A window ends at the newest one <= `as_of` and is exactly
+  `history_days` long, so that replicas that started at different times hold equal series.
+- One request a tick at most: a range while a grid point is due, else one instant.
+- The last `SETTLE_POINTS` grid points are asked again with every range: a sample arrives up to a
+  scrape after its time, so a point that was just read may be missing or still change.
+- What was observed stays observed: a later answer replaces a value, but a hole in it doesn't
+  (two Prometheus replicas behind one address have different holes).
+- A failed read changes nothing; what it asked for is asked again next time.
+- A clock that steps back: what lies after `as_of` is forgotten, and the head that was trimmed too
+  early is read again. A clock that jumps ahead never asks for more than the window.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from forecasting.arrays import FloatVector
+from forecasting.series import Series
+from scaler.errors import HistoryUnavailable
+from scaler.ports import DemandQuery, HistorySource
+
+SETTLE_POINTS = 5
+SECONDS_PER_DAY = 86_400.0
+
+Observation: TypeAlias = tuple[float, float]  # demand, and its time in Unix seconds
+UNKNOWN: Observation = (math.nan, math.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is known of a target's demand as of one tick."""
+
+    series: Series  # ends at the newest grid point <= as_of; exactly history_days long
+    observed: float  # the newest demand; NaN when none is known in the whole window
+    observed_at: float  # its time, possibly between grid points; NaN when there is none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Grid points from `start_at` to `end_at`, both included."""
+
+    start_at: float
+    end_at: float
+
+
+def window_of(as_of: float, *, history_days: float, step_seconds: float) -> Span:
+    """Return the grid points that a target's history holds as of `as_of`."""
+    n_points = max(1, int(history_days * SECONDS_PER_DAY / step_seconds + 1e-6))
+    end_at = math.floor(as_of / step_seconds) * step_seconds
+    return Span(start_at=end_at - (n_points - 1) * step_seconds, end_at=end_at)
+
+
+def known_until(known: Series | None, window: Span) -> Series | None:
+    """Return what is known of `window`, None when that is nothing."""
+    kept = None if known is None else known.between(window.start_at, window.end_at)
+    return kept if kept is not None and len(kept) else None
+
+
+def due_span(known: Series | None, window: Span) -> Span | None:
+    """Return the grid points to ask for, None when all of `window` is known.
+
+    `known` lies within `window` and is a run without breaks, hence has one missing side at most:
+    its head is missing only after the clock stepped back, and then its tail isn't.
+    """
+    if known is None:
+        return window
+    step = known.step_seconds
+    if known.end_at < window.end_at:
+        start_at = known.end_at + (1 - SETTLE_POINTS) * step
+        return Span(start_at=max(start_at, window.start_at), end_at=window.end_at)
+    if known.start_at > window.start_at:
+        return Span(start_at=window.start_at, end_at=known.start_at - step)
+    return None
+
+
+def merged(known: Series | None, fresh: Series, window: Span) -> Series:
+    """Return `fresh` laid over `known`, cut to `window`; holes in `fresh` cover nothing."""
+    step = fresh.step_seconds
+    n_points = round((window.end_at - window.start_at) / step) + 1
+    values = np.full(n_points, np.nan)
+    for layer in (known, fresh):
+        if layer is None:
+            continue
+        part = layer.between(window.start_at, window.end_at)
+        first = round((part.start_at - window.start_at) / step)
+        place = values[first : first + len(part)]
+        np.copyto(place, part.values, where=~np.isnan(part.values))
+    values.setflags(write=False)
+    return Series(start_at=window.start_at, step_seconds=step, values=values)
+
+
+def zeros_after(series: Series, observed_at: float) -> Series:
+    """Return `series` with zeros after `observed_at`, the time of the last observation.
+
+    Without any observation (NaN) only the newest point is zero: nothing is known of the rest.
+    """
+    since = series.end_at if math.isnan(observed_at) else observed_at + series.step_seconds / 1e6
+    values: FloatVector = np.where(series.times >= since, 0.0, series.values)
+    values.setflags(write=False)
+    return Series(start_at=series.start_at, step_seconds=series.step_seconds, values=values)
+
+
+class TargetHistory:
+    """One target's history. `advance` is called once a tick, never twice at a time.
+
+    `zero_when_empty` is the trigger's `ignoreNullValues: "true"`: a source that answers, but with
+    nothing, has then observed a demand of zero. It is applied to what is handed out, never to what
+    is kept, so a gap that turns out to be inside the history is a gap again.
+    """
+
+    def __init__(
+        self,
+        source: HistorySource,
+        query: DemandQuery,
+        history_days: float,
+        zero_when_empty: bool = False,  # noqa: FBT001, FBT002 - the controller's agreed signature
+    ) -> None:
+        if not history_days > 0:
+            raise ValueError(f"history_days must be > 0, got {history_days!r}")
+        self._source = source
+        self._query = query
+        self._history_days = history_days
+        self._zero_when_empty = zero_when_empty
+        self._known: Series | None = None
+        self._newest_observation = UNKNOWN
+        self._last_reading: Reading | None = None
+
+    @property
+    def last_reading(self) -> Reading | None:
+        """The newest reading, None before the first success."""
+        return self._last_reading
+
+    async def advance(self, as_of: float) -> Reading:
+        """Return what is known as of `as_of`, with one request at most.
+
+        Raises HistoryUnavailable, and then keeps all that it knew.
+        """
+        window = window_of(
+            as_of, history_days=self._history_days, step_seconds=self._query.step_seconds
+        )
+        known = known_until(self._known, window)
+        span = due_span(known, window)
+        if known is None or span is not None:
+            known = merged(known, await self._read(span or window), window)
+            answer, answered_at = float(known.values[-1]), window.end_at
+        else:
+            answer, answered_at = await self._source.read_instant(self._query, at=as_of), as_of
+        self._known = known
+        self._newest_observation = self._newest(
+            known, answer, answered_at, window=window, as_of=as_of
+        )
+        self._last_reading = self._reading(known, answer, answered_at)
+        return self._last_reading
+
+    async def _read(self, span: Span) -> Series:
+        fresh = await self._source.read_range(
+            self._query, start_at=span.start_at, end_at=span.end_at
+        )
+        step = self._query.step_seconds
+        n_points = round((span.end_at - span.start_at) / step) + 1
+        if (fresh.start_at, fresh.step_seconds, len(fresh)) != (span.start_at, step, n_points):
+            message = f"{self._query!r}: the source answered another grid than was asked"
+            raise HistoryUnavailable("bad-answer", message)
+        return fresh
+
+    def _newest(
+        self, known: Series, answer: float, answered_at: float, *, window: Span, as_of: float
+    ) -> Observation:
+        """Return the newest observation of the window: on the grid, or an instant between."""
+        kept, kept_at = self._newest_observation
+        candidates = [(known.last_observed, known.last_observed_at), (answer, answered_at)]
+        if window.start_at <= kept_at <= as_of:  # not trimmed, nor after a clock that went back
+            candidates.append((kept, kept_at))
+        observations = [(value, at) for value, at in candidates if not math.isnan(value)]
+        return max(observations, key=lambda observation: observation[1], default=UNKNOWN)
+
+    def _reading(self, known: Series, answer: float, answered_at: float) -> Reading:
+        observed, observed_at = self._newest_observation
+        if self._zero_when_empty and math.isnan(answer):
+            known = zeros_after(known, observed_at)
+            observed, observed_at = 0.0, answered_at
+        return Reading(series=known, observed=observed, observed_at=observed_at)

@@ -1,0 +1,278 @@
+"""Trigger metadata to `Trigger`: every bad key reported, each in one line, all of them at once."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import ceil
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from scaler.capacity import MAX_REPLICAS
+from scaler.errors import BadMetadata
+from scaler.params import (
+    AUTO_LEAD_TIME_SECONDS,
+    DEFAULT_MAX_REPLICAS,
+    STALE_AFTER_STEPS,
+    Mode,
+    OnStale,
+    TargetParams,
+)
+from scaler.ports import DemandQuery
+
+# What KEDA itself reads of an external trigger and passes on to us; `timeout` and `unsafeSsl` of
+# KEDA's prometheus trigger are the operator's to decide here (`--prometheus-config`).
+IGNORED_KEYS = frozenset(
+    {"scalerAddress", "enableTLS", "unsafeSsl", "caCert", "tlsClientCert", "tlsClientKey"}
+    | {"tlsCertFile", "timeout"}
+)
+SECRET_KEYS = frozenset({"customHeaders", "queryParameters", "serverAddress"})
+FROM_ENVIRONMENT = "FromEnv"
+AUTH_MODES = frozenset({"basic", "bearer", "custom", "tls"})
+
+DAY_SECONDS = 86_400
+MAX_HISTORY_POINTS = 90 * 1_440  # 90 days of minutes: 1 MB a target
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"\d{1,9}", re.ASCII)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A validated trigger: how to scale, and where demand is read."""
+
+    params: TargetParams
+    query: DemandQuery
+    zero_when_empty: bool  # `ignoreNullValues: "true"`, set explicitly
+    is_lead_time_measured: bool  # `leadTimeSeconds: auto`
+
+
+def _number(text: object) -> float:
+    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+        raise ValueError
+    return float(text)
+
+
+def _whole(text: object) -> int:
+    if not isinstance(text, str) or not _WHOLE.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def _boolean(text: object) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError
+    return text == "true"
+
+
+def _lead_time(text: object) -> float | None:
+    return None if text == "auto" else _number(text)
+
+
+def _zone(text: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(text))
+    except (ZoneInfoNotFoundError, OSError) as exc:  # OSError: a name that is a folder, or too long
+        raise ValueError from exc
+
+
+def _pairs(text: object) -> tuple[tuple[str, str], ...]:
+    """Read `name=value,name=value`, KEDA's form; a value may hold further equals signs."""
+    pairs: list[tuple[str, str]] = []
+    for part in str(text).split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        is_printable = value.isascii() and value.isprintable()
+        if not equals or not _HEADER_NAME.fullmatch(name) or not is_printable:
+            raise ValueError
+        pairs.append((name, value))
+    return tuple(pairs)
+
+
+def _modes(text: object) -> tuple[str, ...]:
+    modes = tuple(part.strip() for part in str(text).split(","))
+    if not AUTH_MODES.issuperset(modes):
+        raise ValueError
+    return modes
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Pairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)]
+AuthModes = Annotated[tuple[str, ...], BeforeValidator(_modes)]
+
+
+class TriggerMetadata(BaseModel):
+    """The keys of a trigger. A field's description says what is allowed; errors quote it."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, arbitrary_types_allowed=True
+    )
+
+    query: str = Field(
+        min_length=1, max_length=16_384, description="a PromQL expression that gives one series"
+    )
+    threshold: Number = Field(
+        gt=0, le=1e15, description="a number > 0: the demand that one replica carries"
+    )
+    server_address: str | None = Field(
+        None, max_length=2_048, description="the http or https address of a Prometheus"
+    )
+    activation_threshold: Number = Field(0.0, ge=0, le=1e15, description="a number >= 0")
+    namespace: str | None = Field(
+        None, min_length=1, max_length=253, description="a namespace, for namespaced queries"
+    )
+    custom_headers: Pairs = Field((), description="name=value pairs, separated by commas")
+    query_parameters: Pairs = Field((), description="name=value pairs, separated by commas")
+    ignore_null_values: Annotated[bool, BeforeValidator(_boolean)] = Field(
+        False, description='"true" or "false"'
+    )
+    auth_modes: AuthModes = Field((), description="any of basic, bearer, custom, tls")
+    warm_floor: Whole = Field(
+        0, ge=0, le=MAX_REPLICAS, description="a whole number from 0 to maxReplicas"
+    )
+    max_replicas: Whole = Field(
+        DEFAULT_MAX_REPLICAS,
+        ge=1,
+        le=MAX_REPLICAS,
+        description=f"a whole number from 1 to {MAX_REPLICAS}",
+    )
+    lead_time_seconds: Annotated[float | None, BeforeValidator(_lead_time)] = Field(
+        None, ge=1, le=21_600, description="seconds from 1 to 21600, or auto"
+    )
+    quantile: Number = Field(0.95, ge=0.5, le=0.999, description="a number from 0.5 to 0.999")
+    history_days: Number = Field(28.0, ge=1, le=90, description="days from 1 to 90")
+    step_seconds: Whole = Field(
+        60, ge=10, le=3_600, description="whole seconds from 10 to 3600 that divide a day"
+    )
+    stale_after_seconds: Number | None = Field(
+        None, ge=10, le=DAY_SECONDS, description="seconds from stepSeconds to 86400"
+    )
+    timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] = Field(
+        ZoneInfo("UTC"), description="an IANA time zone such as Europe/Berlin"
+    )
+    mode: Mode = Field(Mode.PREDICT, description="predict or observe")
+    on_stale: OnStale = Field(OnStale.HOLD, description="hold, floor or error")
+
+
+FIELD_OF_KEY = {
+    field.alias or name: (name, field) for name, field in TriggerMetadata.model_fields.items()
+}
+KNOWN_KEYS = tuple(FIELD_OF_KEY)
+
+
+def parse(metadata: Mapping[str, str]) -> Trigger:
+    """Return the trigger that `metadata` describes.
+
+    `xFromEnv` is read where `x` is not given; KEDA has put the variable's value there. Raises
+    `BadMetadata` with one line for each bad key.
+    """
+    given, lines = _resolve(metadata)
+    try:
+        read = TriggerMetadata.model_validate(given)
+    except ValidationError as exc:
+        lines += _lines_of(exc, given)
+        raise BadMetadata(sorted(lines)) from None
+    lines += _grid_lines(read)
+    params = None
+    try:
+        params = _params_of(read)
+    except ValueError as exc:
+        lines.append(str(exc))
+    if lines or params is None:
+        raise BadMetadata(sorted(lines))
+    return Trigger(
+        params=params,
+        query=_query_of(read),
+        zero_when_empty=read.ignore_null_values,
+        is_lead_time_measured=read.lead_time_seconds is None,
+    )
+
+
+def _resolve(metadata: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Fold `xFromEnv` into `x`, drop what KEDA keeps for itself, report what nobody knows."""
+    given: dict[str, str] = {}
+    lines: list[str] = []
+    for name in sorted(metadata):
+        key = name.removesuffix(FROM_ENVIRONMENT)
+        if key in IGNORED_KEYS or (key != name and key in metadata):
+            continue
+        if key not in FIELD_OF_KEY:
+            lines.append(_unknown_line(name, key))
+        else:
+            given[key] = metadata[name].strip()
+    return given, lines
+
+
+def _grid_lines(read: TriggerMetadata) -> list[str]:
+    if DAY_SECONDS % read.step_seconds != 0:
+        return [_line("stepSeconds", str(read.step_seconds))]
+    points = int(read.history_days * DAY_SECONDS / read.step_seconds)
+    if points > MAX_HISTORY_POINTS:
+        return [
+            f'historyDays: "{read.history_days:g}" at stepSeconds {read.step_seconds} are {points} '
+            f"points; allowed are {MAX_HISTORY_POINTS}: fewer days or a longer step"
+        ]
+    return []
+
+
+def _unknown_line(name: str, key: str) -> str:
+    near = get_close_matches(key, (*KNOWN_KEYS, *IGNORED_KEYS), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else "known keys: " + ", ".join(KNOWN_KEYS)
+    return f"{name[:80]}: no such key; {hint}"
+
+
+def _line(key: str, value: str) -> str:
+    shown = "(not shown)" if key in SECRET_KEYS else f'"{value[:80]}"'
+    return f"{key}: {shown} is not allowed; allowed is {FIELD_OF_KEY[key][1].description}"
+
+
+def _lines_of(error: ValidationError, given: Mapping[str, str]) -> list[str]:
+    lines: list[str] = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        key = str(problem["loc"][0])
+        if key not in given:
+            lines.append(f"{key}: missing; needed is {FIELD_OF_KEY[key][1].description}")
+        else:
+            lines.append(_line(key, given[key]))
+    return lines
+
+
+def _params_of(read: TriggerMetadata) -> TargetParams:
+    lead_time_seconds = read.lead_time_seconds
+    stale_after_seconds = read.stale_after_seconds
+    values: dict[str, Any] = {
+        "lead_time_seconds": AUTO_LEAD_TIME_SECONDS
+        if lead_time_seconds is None
+        else lead_time_seconds,
+        "stale_after_seconds": STALE_AFTER_STEPS * read.step_seconds
+        if stale_after_seconds is None
+        else stale_after_seconds,
+    }
+    return TargetParams(
+        threshold=read.threshold,
+        zone=read.timezone,
+        activation_threshold=read.activation_threshold,
+        warm_floor=read.warm_floor,
+        max_replicas=read.max_replicas,
+        quantile=read.quantile,
+        history_days=float(ceil(read.history_days)),
+        step_seconds=float(read.step_seconds),
+        mode=read.mode,
+        on_stale=read.on_stale,
+        **values,
+    )
+
+
+def _query_of(read: TriggerMetadata) -> DemandQuery:
+    return DemandQuery(
+        query=read.query,
+        step_seconds=float(read.step_seconds),
+        server_address=read.server_address,
+        namespace=read.namespace,
+        headers=read.custom_headers,
+        parameters=read.query_parameters,
+        auth_modes=read.auth_modes,
+    )

@@ -1,0 +1,64 @@
+"""The seams between the decision and the world. Each has a twin in `adapters/memory.py`."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from forecasting.series import Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandQuery:
+    """Where a target's demand is read. Equal queries may share one cache.
+
+    `server_address` is None for the operator's default source. Headers and parameters come from
+    trigger metadata, hence untrusted and possibly secret: they are left out of `repr`.
+    """
+
+    query: str
+    step_seconds: float
+    server_address: str | None = None
+    namespace: str | None = None  # sent as the `namespace` parameter, as KEDA does for Thanos
+    headers: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+    auth_modes: tuple[str, ...] = ()  # what the trigger expects the operator to have configured
+
+    def __repr__(self) -> str:
+        return f"DemandQuery({self.query!r} at {self.server_address or 'the default source'})"
+
+
+class HistorySource(Protocol):
+    """Reads demand. Both methods raise `HistoryUnavailable` and nothing else."""
+
+    async def read_range(self, query: DemandQuery, *, start_at: float, end_at: float) -> Series:
+        """Return the grid points in [start_at, end_at], both multiples of the step.
+
+        Never a shorter grid than asked: what the source does not hold is NaN.
+        """
+        ...
+
+    async def read_instant(self, query: DemandQuery, *, at: float) -> float:
+        """Return demand at `at` (Unix seconds); NaN when the source answered that it has none."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections and threads."""
+        ...
+
+
+class Clock(Protocol):
+    """Time. `now` may step (NTP, an operator); `monotonic` never goes back."""
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds since some fixed moment; for ages and deadlines only."""
+        ...
+
+    async def sleep_until(self, at: float) -> None:
+        """Return once `now()` has reached `at`, or when the clock has stepped back meanwhile.
+
+        So a caller looks at `now()` again instead of sleeping for as long as the step was.
+        """
+        ...

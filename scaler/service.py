@@ -1,0 +1,120 @@
+"""All parts of a running scaler, put together. The command starts it, tests and the demo too."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from forecasting.forecaster import Forecaster
+from scaler.board import Board
+from scaler.controller import Controller
+from scaler.http import HttpServer
+from scaler.ports import Clock, HistorySource
+from scaler.server import GrpcServer
+from scaler.servicer import Servicer
+from scaler.settings import ControllerSettings, ServerSettings
+from scaler.telemetry import RpcTelemetry, TargetCollector, TickTelemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A scaler that is up. `grpc_port` and `http_port` are the ports that it really got."""
+
+    board: Board
+    controller: Controller
+    grpc_port: int
+    http_port: int
+
+
+def new_registry() -> CollectorRegistry:
+    """Return a registry of this process's own figures; a global one would outlive the service."""
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    return registry
+
+
+@asynccontextmanager
+async def running(
+    *,
+    source: HistorySource,
+    forecaster: Forecaster,
+    clock: Clock,
+    server_settings: ServerSettings,
+    controller_settings: ControllerSettings,
+    registry: CollectorRegistry,
+) -> AsyncIterator[Service]:
+    """Run a scaler for the length of the block.
+
+    Raises `ServerError` when it can't listen. The source is closed at the end.
+    """
+    board = Board(
+        max_targets=server_settings.max_targets,
+        max_targets_per_namespace=server_settings.max_targets_per_namespace,
+    )
+    registry.register(TargetCollector(board, clock))
+    servicer = Servicer(
+        board, clock, RpcTelemetry(registry), stream_check_seconds=controller_settings.tick_seconds
+    )
+    with (
+        ThreadPoolExecutor(1, thread_name_prefix="forecast") as ticks,
+        ThreadPoolExecutor(1, thread_name_prefix="fit") as fits,
+    ):
+        controller = Controller(
+            board,
+            source,
+            forecaster,
+            clock,
+            settings=controller_settings,
+            telemetry=TickTelemetry(registry),
+            ticks=ticks,
+            fits=fits,
+        )
+        try:
+            async with _serving(controller, servicer, server_settings, registry) as ports:
+                yield Service(
+                    board=board, controller=controller, grpc_port=ports[0], http_port=ports[1]
+                )
+        finally:
+            fits.shutdown(wait=False, cancel_futures=True)
+            await source.close()
+
+
+@asynccontextmanager
+async def _serving(
+    controller: Controller,
+    servicer: Servicer,
+    settings: ServerSettings,
+    registry: CollectorRegistry,
+) -> AsyncIterator[tuple[int, int]]:
+    http = HttpServer(settings.http_address, registry, lambda: controller.is_ready)
+    grpc_server = GrpcServer(servicer, settings)
+    http.start()
+    try:
+        await grpc_server.start()
+        loops = [
+            asyncio.create_task(controller.run()),
+            asyncio.create_task(_mirror_readiness(controller, grpc_server)),
+        ]
+        try:
+            yield grpc_server.port, http.port
+        finally:
+            loops[1].cancel()
+            await grpc_server.stop()  # the controller goes last: answers stay current until then
+            loops[0].cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+    finally:
+        http.stop()
+
+
+async def _mirror_readiness(controller: Controller, server: GrpcServer) -> None:
+    """Keep gRPC health equal to `/readyz`."""
+    was_ready: bool | None = None
+    while True:
+        if (is_ready := controller.is_ready) is not was_ready:
+            await server.set_serving(is_serving=is_ready)
+            was_ready = is_ready
+        await asyncio.sleep(0.2)

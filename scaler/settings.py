@@ -1,0 +1,39 @@
+"""What the operator decides. Parsed once, in the command; nothing else reads the environment."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerSettings:
+    """Pace and bounds of the ticks."""
+
+    tick_seconds: float = 15.0  # the HPA's own sync period: a faster tick would go unread
+    # Samples stamped before a tick still arrive after it: a scrape takes its time.
+    settle_seconds: float = 1.0
+    tick_deadline_seconds: float = 60.0
+    # A fit learns the shape of days; the level of the last minutes enters with each forecast.
+    refit_seconds: float = 21_600.0
+    refit_seconds_when_young: float = 3_600.0  # a short history doubles quickly
+    young_days: float = 4.0  # from here on more history hardly helps (benchmarks/forecast.py)
+    forget_after_seconds: float = 3_600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """PEM files of the gRPC port; `client_ca_file` turns on mutual TLS. Re-read when they change."""
+
+    certificate_file: str
+    key_file: str
+    client_ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Where the scaler listens, and how much it takes on."""
+
+    grpc_address: str = "127.0.0.1:6000"
+    http_address: str = "127.0.0.1:6080"
+    tls: TlsFiles | None = None
+    grace_seconds: float = 5.0
+    max_targets: int = 2_000
+    max_targets_per_namespace: int = 500

@@ -1,0 +1,150 @@
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaler.errors import BadMetadata
+from scaler.metadata import FIELD_OF_KEY, KNOWN_KEYS, Trigger, parse
+from scaler.params import AUTO_LEAD_TIME_SECONDS, Mode, OnStale
+
+GOOD = {"query": "sum(rate(x[2m]))", "threshold": "10"}
+
+
+def lines_of(**keys: str) -> list[str]:
+    with pytest.raises(BadMetadata) as caught:
+        parse({**GOOD, **keys})
+    return list(caught.value.lines)
+
+
+def test_a_reactive_trigger_needs_no_new_key() -> None:
+    trigger = parse(
+        {
+            "serverAddress": "http://prometheus:9090",
+            "query": "sum(rate(x[2m]))",
+            "threshold": "100.50",
+            "activationThreshold": "5.5",
+            "namespace": "team-a",
+            "customHeaders": "X-Client-Id=cid,X-Tenant-Id=a=b",
+            "ignoreNullValues": "false",
+            "authModes": "bearer, tls",
+            "queryParameters": "dedup=true",
+            "unsafeSsl": "false",
+            "timeout": "1000",
+            "scalerAddress": "prewarm:6000",
+        }
+    )
+    assert trigger.params.threshold == 100.5
+    assert trigger.params.activation_threshold == 5.5
+    assert trigger.query.server_address == "http://prometheus:9090"
+    assert trigger.query.namespace == "team-a"
+    assert trigger.query.headers == (("X-Client-Id", "cid"), ("X-Tenant-Id", "a=b"))
+    assert trigger.query.parameters == (("dedup", "true"),)
+    assert trigger.query.auth_modes == ("bearer", "tls")
+    assert trigger.zero_when_empty is False
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    trigger = parse(GOOD)
+    params = trigger.params
+    assert (params.warm_floor, params.max_replicas, params.quantile) == (0, 100, 0.95)
+    assert (params.history_days, params.step_seconds, params.zone.key) == (28, 60, "UTC")
+    assert (params.mode, params.on_stale) == (Mode.PREDICT, OnStale.HOLD)
+    assert params.lead_time_seconds == AUTO_LEAD_TIME_SECONDS
+    assert params.stale_after_seconds == 300
+    assert trigger.is_lead_time_measured
+    assert trigger.zero_when_empty is False, "empty is unknown unless the trigger says it is zero"
+
+
+def test_every_bad_key_is_reported_at_once() -> None:
+    lines = lines_of(threshold="-1", warmFlor="2", quantile="x", timezone="Nowhere")
+    assert [line.split(":")[0] for line in lines] == [
+        "quantile", "threshold", "timezone", "warmFlor",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given_key", "near"),
+    [("warmFlor", "warmFloor"), ("maxreplicas", "maxReplicas"), ("treshold", "threshold")],
+)
+def test_an_unknown_key_is_reported_with_the_nearest_known_one(given_key: str, near: str) -> None:
+    assert lines_of(**{given_key: "1"}) == [f"{given_key}: no such key; did you mean {near}?"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "start"),
+    [
+        ({"warmFloor": "5", "maxReplicas": "2"}, 'warmFloor: "5" is above maxReplicas (2)'),
+        ({"stepSeconds": "7"}, 'stepSeconds: "7" is not allowed'),
+        ({"stepSeconds": "10"}, 'historyDays: "28" at stepSeconds 10 are 241920 points'),
+        ({"staleAfterSeconds": "30"}, 'staleAfterSeconds: "30" is below stepSeconds (60)'),
+        ({"leadTimeSeconds": "86401"}, 'leadTimeSeconds: "86401" is not allowed'),
+        ({"threshold": "1e400"}, 'threshold: "1e400" is not allowed'),
+        ({"threshold": "1_0"}, 'threshold: "1_0" is not allowed'),
+        ({"threshold": "٣"}, 'threshold: "٣" is not allowed'),  # noqa: RUF001 - a digit, not ours
+        ({"query": " "}, 'query: "" is not allowed'),
+        ({"timezone": "../../etc/passwd"}, 'timezone: "../../etc/passwd" is not allowed'),
+        ({"authModes": "magic"}, 'authModes: "magic" is not allowed; allowed is any of basic'),
+    ],
+)
+def test_what_can_not_be_is_refused_by_name(keys: dict[str, str], start: str) -> None:
+    [line] = lines_of(**keys)
+    assert line.startswith(start)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    ["token", "=v", "X-A=b\r\nX-B: c", "X A=b", "X-A=\x00", "X-A=b,,X-C=d"],
+)
+def test_headers_that_could_forge_others_are_refused_without_showing_them(headers: str) -> None:
+    [line] = lines_of(customHeaders=headers)
+    assert line == (
+        "customHeaders: (not shown) is not allowed; allowed is name=value pairs, separated by commas"
+    )
+
+
+def test_secrets_are_in_no_error_and_no_repr() -> None:
+    keys = {"customHeaders": "X-Token=hunter2,bad", "serverAddress": "http://u:hunter2@h" * 200}
+    assert "hunter2" not in " ".join(lines_of(**keys))
+    assert "hunter2" not in repr(parse({**GOOD, "customHeaders": "X-Token=hunter2"}))
+
+
+def test_the_plain_key_wins_over_its_FromEnv_form() -> None:  # noqa: N802
+    assert parse({**GOOD, "warmFloor": "2", "warmFloorFromEnv": "9"}).params.warm_floor == 2
+
+
+@pytest.mark.parametrize("key", KNOWN_KEYS)
+def test_every_key_has_a_FromEnv_form(key: str) -> None:  # noqa: N802
+    values = {
+        "query": "sum(x)", "threshold": "3", "serverAddress": "http://p:9090",
+        "activationThreshold": "1", "namespace": "n", "customHeaders": "A=b",
+        "queryParameters": "a=b", "ignoreNullValues": "true", "authModes": "basic",
+        "warmFloor": "1", "maxReplicas": "7", "leadTimeSeconds": "60", "quantile": "0.9",
+        "historyDays": "7", "stepSeconds": "30", "staleAfterSeconds": "90",
+        "timezone": "Europe/Berlin", "mode": "observe", "onStale": "floor",
+    }  # fmt: skip
+    plain = parse({**GOOD, key: values[key]})
+    others = {k: v for k, v in GOOD.items() if k != key}
+    from_environment = parse({**others, f"{key}FromEnv": values[key]})
+    assert from_environment == plain
+    if key not in GOOD:
+        assert plain != parse(GOOD), "the key has an effect"
+
+
+def test_every_key_says_what_is_allowed() -> None:
+    assert all(field.description for _, field in FIELD_OF_KEY.values())
+
+
+texts = st.text(max_size=40) | st.sampled_from(["1", "0", "auto", "true", "1e9", "UTC", "hold"])
+keys_drawn = st.sampled_from(KNOWN_KEYS) | st.text(string.ascii_letters, max_size=12)
+
+
+@given(st.dictionaries(keys_drawn, texts, max_size=8))
+def test_any_metadata_gives_a_trigger_or_lines_and_nothing_else(metadata: dict[str, str]) -> None:
+    try:
+        trigger = parse(metadata)
+    except BadMetadata as exc:
+        assert exc.lines
+        assert all("\n" not in line for line in exc.lines)
+    else:
+        assert isinstance(trigger, Trigger)
