@@ -57,10 +57,11 @@ def _loaded(entry_point: EntryPoint) -> click.Command:
 
 
 @click.group(
-    cls=EntryPointGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=EntryPointGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 def main() -> None:
-    """Prewarm: replicas of LLM deployments are ready before the demand is.
+    r"""Prewarm: replicas of LLM deployments are ready before the demand is.
 
     A KEDA external scaler. It forecasts the peak of the next minutes from the history in
     Prometheus and asks for the replicas a cold start ahead.

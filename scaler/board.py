@@ -1,4 +1,4 @@
-"""The table of targets and the snapshots that handlers read. Memory only: nothing here waits on I/O.
+"""The table of targets and the snapshots that handlers read. Nothing here waits on I/O.
 
 A snapshot carries two answers: the decision of its tick, and the one that holds from
 `fresh_until` on (monotonic seconds). So a controller that hangs can't make old data look fresh:
@@ -181,6 +181,6 @@ def _parsed(metadata: Mapping[str, str]) -> Trigger | BadMetadata:
 
 
 def _pending(trigger: Trigger) -> Decision:
-    """Return the answer before the first tick: the floor, at once (an error would block siblings)."""
+    """Return the answer before the first tick: the floor (an error would block siblings)."""
     seen = Seen(as_of=0.0, evidence=Evidence.PENDING)
     return decide(PolicyState(), seen, trigger.params)[1]

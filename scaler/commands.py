@@ -1,14 +1,15 @@
 """The scaler's own commands. Flags first, the environment where a flag is not given."""
 
 import sys
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-Command = TypeVar("Command", bound=Any)
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def option(flag: str, **settings: Any) -> Any:
+def option(flag: str, **settings: Any) -> Callable[[Function], Function]:
     """Return a click option whose fall-back is PREWARM_<FLAG> in the environment."""
     settings.setdefault("envvar", "PREWARM_" + flag.removeprefix("--").replace("-", "_").upper())
     settings.setdefault("show_default", settings.get("default") is not None)
@@ -42,7 +43,6 @@ SOURCE_OPTIONS = (
     ),
     option(
         "--file",
-        "file",
         type=click.Path(dir_okay=False),
         help="With --source file: CSV or Parquet; a trigger's query names the column.",
     ),
@@ -54,7 +54,7 @@ SOURCE_OPTIONS = (
 )
 
 
-def source_options(command: Command) -> Command:
+def source_options(command: Function) -> Function:
     """Add the options that say where demand is read."""
     for add in reversed(SOURCE_OPTIONS):
         command = add(command)
@@ -87,9 +87,7 @@ def source_options(command: Command) -> Command:
     default=15.0,
     help="How often each target is decided anew; the HPA asks every 15 s.",
 )
-@option(
-    "--max-targets", type=click.IntRange(1), default=2000, help="Room in the table of targets."
-)
+@option("--max-targets", type=click.IntRange(1), default=2000, help="Room in the table of targets.")
 @option(
     "--max-targets-per-namespace",
     type=click.IntRange(1),
@@ -127,7 +125,7 @@ def source_options(command: Command) -> Command:
 )
 @option("--log-format", type=click.Choice(["text", "json"]), default="text", help="To stderr.")
 def serve(**flags: Any) -> None:
-    """Answer KEDA: the gRPC external scaler.
+    r"""Answer KEDA: the gRPC external scaler.
 
     Point a ScaledObject's trigger at it:
 
@@ -147,12 +145,14 @@ def serve(**flags: Any) -> None:
       prewarm serve --source file --file history.csv --file-ends-at now
       grpcurl -plaintext 127.0.0.1:6000 list
     """
+    from scaler.adapters.prometheus_settings import BadConfiguration
     from scaler.serve import run_server
     from scaler.server import ServerError
+    from scaler.sources import BadFlag
 
     try:
         run_server(flags)
-    except ServerError as exc:
+    except (BadConfiguration, BadFlag, ServerError) as exc:
         raise click.ClickException(str(exc)) from exc
 
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import floor, isnan
 from time import perf_counter
 from typing import Any
@@ -49,7 +49,7 @@ class Work:
 
     trigger: Trigger
     history: TargetHistory
-    state: PolicyState = PolicyState()
+    state: PolicyState = field(default_factory=PolicyState)
     as_of: float = float("-inf")
     model: FittedForecaster | None = None
     fitted_at: float = float("-inf")  # the boundary of the last fit, also of one that failed
@@ -268,9 +268,7 @@ class Controller:
             self._telemetry.failures.inc()
 
 
-def _timed_fit(
-    forecaster: Forecaster, past: Series, task: Task
-) -> tuple[FittedForecaster, float]:
+def _timed_fit(forecaster: Forecaster, past: Series, task: Task) -> tuple[FittedForecaster, float]:
     started_at = perf_counter()
     return forecaster.fit(past, task), perf_counter() - started_at
 
@@ -303,7 +301,8 @@ def _seen(
 
 def _names(target: Target) -> dict[str, str]:
     # "name" is taken by the log record itself.
-    return {"scaled_object": f"{target.key.namespace}/{target.key.name}", "trigger": target.key.digest}
+    key = target.key
+    return {"scaled_object": f"{key.namespace}/{key.name}", "trigger": key.digest}
 
 
 def _note_problem(target: Target, reason: str, message: str) -> None:

@@ -35,9 +35,7 @@ class HttpServer:
         self._metrics = make_wsgi_app(registry)
         self._is_ready = is_ready
         try:
-            self._server = make_server(
-                host.strip("[]"), int(port), self._answer, _Server, _Handler
-            )
+            self._server = make_server(host.strip("[]"), int(port), self._answer, _Server, _Handler)
         except (OSError, ValueError, OverflowError) as exc:
             raise ServerError(f"--http-address: can't listen on {address!r}: {exc}") from exc
         self.port = self._server.server_port

@@ -1,5 +1,6 @@
 """Trigger metadata to `Trigger`: every bad key reported, each in one line, all of them at once."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -211,21 +212,27 @@ def _grid_lines(read: TriggerMetadata) -> list[str]:
         return [_line("stepSeconds", str(read.step_seconds))]
     points = int(read.history_days * DAY_SECONDS / read.step_seconds)
     if points > MAX_HISTORY_POINTS:
-        return [
+        line = (
             f'historyDays: "{read.history_days:g}" at stepSeconds {read.step_seconds} are {points} '
             f"points; allowed are {MAX_HISTORY_POINTS}: fewer days or a longer step"
-        ]
+        )
+        return [line]
     return []
 
 
 def _unknown_line(name: str, key: str) -> str:
     near = get_close_matches(key, (*KNOWN_KEYS, *IGNORED_KEYS), n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else "known keys: " + ", ".join(KNOWN_KEYS)
-    return f"{name[:80]}: no such key; {hint}"
+    return f"{_quoted(name)[1:-1]}: no such key; {hint}"
+
+
+def _quoted(text: str) -> str:
+    """Return at most 80 characters of `text` in quotes, with no line break that forges a line."""
+    return json.dumps(text[:80], ensure_ascii=False)
 
 
 def _line(key: str, value: str) -> str:
-    shown = "(not shown)" if key in SECRET_KEYS else f'"{value[:80]}"'
+    shown = "(not shown)" if key in SECRET_KEYS else _quoted(value)
     return f"{key}: {shown} is not allowed; allowed is {FIELD_OF_KEY[key][1].description}"
 
 

@@ -51,7 +51,7 @@ class GrpcServer:
         self.port = 0
 
     async def start(self) -> None:
-        """Bind and serve. Raises `ServerError` when the address is taken or TLS files are no good."""
+        """Bind and serve. Raises `ServerError` when address or TLS files are no good."""
         await self.set_serving(is_serving=False)
         address, tls = self._settings.grpc_address, self._settings.tls
         try:
@@ -60,7 +60,8 @@ class GrpcServer:
             else:
                 self.port = self._server.add_secure_port(address, credentials_of(tls))
         except RuntimeError as exc:
-            raise ServerError(f"--grpc-address: can't listen on {address!r}; is it in use?") from exc
+            message = f"--grpc-address: can't listen on {address!r}; is it in use?"
+            raise ServerError(message) from exc
         await self._server.start()
 
     async def set_serving(self, *, is_serving: bool) -> None:
@@ -89,7 +90,7 @@ def credentials_of(tls: TlsFiles) -> grpc.ServerCredentials:
     reader = _TlsReader(tls)
     return grpc.dynamic_ssl_server_credentials(
         reader.read_at_start(),
-        reader.read_if_changed,
+        reader.read_if_changed,  # type: ignore[arg-type]  # None: go on with what you have
         require_client_authentication=tls.client_ca_file is not None,
     )
 
@@ -109,7 +110,8 @@ class _TlsReader:
             self._seen = self._stamps()
             return self._read()
         except (OSError, ValueError) as exc:
-            raise ServerError(f"--tls-certificate-file, --tls-key-file, --client-ca-file: {exc}") from exc
+            flags = "--tls-certificate-file, --tls-key-file, --client-ca-file"
+            raise ServerError(f"{flags}: {exc}") from exc
 
     def read_if_changed(self) -> grpc.ServerCertificateConfiguration | None:
         try:
@@ -146,4 +148,5 @@ def _check_pair(tls: TlsFiles) -> None:
         if tls.client_ca_file is not None:
             context.load_verify_locations(tls.client_ca_file)
     except ssl.SSLError as exc:
-        raise ValueError(f"{tls.certificate_file} and {tls.key_file} are no pair: {exc.reason}") from exc
+        files = f"{tls.certificate_file} and {tls.key_file}"
+        raise ValueError(f"{files} are no pair: {exc.reason}") from exc

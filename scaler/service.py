@@ -46,6 +46,7 @@ async def running(
     server_settings: ServerSettings,
     controller_settings: ControllerSettings,
     registry: CollectorRegistry,
+    telemetry: TickTelemetry | None = None,
 ) -> AsyncIterator[Service]:
     """Run a scaler for the length of the block.
 
@@ -69,7 +70,7 @@ async def running(
             forecaster,
             clock,
             settings=controller_settings,
-            telemetry=TickTelemetry(registry),
+            telemetry=telemetry or TickTelemetry(registry),
             ticks=ticks,
             fits=fits,
         )

@@ -8,7 +8,7 @@ and the integer field alike; a spec even for metadata that is no good.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 
@@ -36,7 +36,7 @@ MAX_NAME_CHARACTERS = 253
 MAX_MESSAGE_CHARACTERS = 1_000
 
 Response = TypeVar("Response")
-Context = grpc.aio.ServicerContext
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 # Constant, so it is made once: a target that moved would reach the HPA only on a reconcile.
 SPEC = pb.GetMetricSpecResponse(
@@ -214,4 +214,4 @@ def _permitted(decision: Decision) -> Decision:
 
 def add_to(server: Any, servicer: Servicer) -> None:
     """Register the service on a `grpc.aio` server."""
-    pb_grpc.add_ExternalScalerServicer_to_server(servicer, server)
+    pb_grpc.add_ExternalScalerServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]

@@ -20,7 +20,7 @@ class ControllerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """PEM files of the gRPC port; `client_ca_file` turns on mutual TLS. Re-read when they change."""
+    """PEM files of the gRPC port, read again when they change; `client_ca_file`: mutual TLS."""
 
     certificate_file: str
     key_file: str

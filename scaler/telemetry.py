@@ -1,4 +1,4 @@
-"""Our own metrics. What a target's snapshot says is read at scrape time, so no label outlives it."""
+"""Our own metrics. Snapshots are read at the scrape, so no label outlives its target."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

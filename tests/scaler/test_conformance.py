@@ -11,9 +11,10 @@ import grpc
 import numpy as np
 import pytest
 
+from forecasting.default import default_forecaster
 from forecasting.series import Series
-from scaler.adapters.memory import MemoryHistorySource
 from rig import METADATA, Rig, StartRig, steady
+from scaler.adapters.memory import MemoryHistorySource
 from scaler.pb import externalscaler_pb2 as pb
 from scaler.pb import externalscaler_pb2_grpc as pb_grpc
 
@@ -53,7 +54,11 @@ async def test_row_04_each_key_is_read_from_its_FromEnv_form(rig: Rig) -> None: 
     ref = pb.ScaledObjectRef(
         name="llm",
         namespace="prod",
-        scalerMetadata={"queryFromEnv": "demand", "thresholdFromEnv": "4.2", "warmFloorFromEnv": "1"},
+        scalerMetadata={
+            "queryFromEnv": "demand",
+            "thresholdFromEnv": "4.2",
+            "warmFloorFromEnv": "1",
+        },
     )
     assert await rig.observe(ref) == 10
 
@@ -226,8 +231,6 @@ async def test_row_28_two_servers_with_the_same_data_agree(start_rig: StartRig) 
         values=rng.gamma(4.0, 20.0, size=len(noisy)),
     )
     source = MemoryHistorySource({"demand": noisy})
-    from forecasting.default import default_forecaster
-
     async with start_rig(source=source, forecaster=default_forecaster()) as early:
         ref = early.ref()
         await early.observe(ref)

@@ -11,6 +11,7 @@ from forecasting.default import default_forecaster
 from forecasting.series import Series
 from rig import LOOPBACK, MONDAY_AT, Rig, StartRig, steady
 from scaler.adapters.memory import MemoryHistorySource
+from scaler.ports import DemandQuery
 from scaler.settings import ServerSettings
 from scaler.types import Decision, Evidence
 from stand_ins import Failing
@@ -124,10 +125,10 @@ async def test_a_source_that_hangs_for_one_target_leaves_the_others_alone(
     start_rig: StartRig,
 ) -> None:
     class HalfHanging(MemoryHistorySource):
-        async def _answer(self, kind, query, start_at, end_at):  # type: ignore[no-untyped-def]
+        async def read_range(self, query: DemandQuery, *, start_at: float, end_at: float) -> Series:
             if query.query == "hangs":
                 await asyncio.Event().wait()
-            await super()._answer(kind, query, start_at, end_at)
+            return await super().read_range(query, start_at=start_at, end_at=end_at)
 
     source = HalfHanging({"demand": steady(42.0, end_at=NOON + 7_200)})
     async with start_rig(source=source) as rig:

@@ -38,7 +38,7 @@ fresh   15  18  2  cover_forecast                 a quiet night
 fresh   15  64  7  cover_forecast                 the rise comes within the lead time
 fresh   62  64  7  cover_forecast                 it is there, and nothing moves
 fresh   98  64 10  cover_forecast,cover_observed  more than the forecast: demand itself counts
-fresh  350  64 20  cover_forecast,cover_observed,ceiling   a flood: maxReplicas bounds it
+fresh  350  64 20  cover_forecast,cover_observed,ceiling  a flood: maxReplicas bounds it
 stale  350  64 20  answer_stale                   Prometheus is down: the last good answer holds
 stale  350  64 20  answer_stale                   for as long as it is down
 fresh    4   6  2  cover_forecast,warm_floor      evidence is back, and it says: quiet
@@ -70,7 +70,9 @@ def test_stale_evidence_is_answered_as_the_trigger_says(
     on_stale: OnStale, last_good: int | None, want: int, *, is_withheld: bool
 ) -> None:
     params = replace(PARAMS, on_stale=on_stale)
-    state, decision = decide(PolicyState(last_good_replicas=last_good), seen_of(Evidence.STALE, 50.0), params)
+    state, decision = decide(
+        PolicyState(last_good_replicas=last_good), seen_of(Evidence.STALE, 50.0), params
+    )
     assert (decision.replicas, decision.is_withheld) == (want, is_withheld)
     assert state.last_good_replicas == last_good, "a stale answer is never remembered as a good one"
 

@@ -1,8 +1,10 @@
 """The TLS matrix of KEDA's client (rows 32 to 34), over real handshakes."""
 
+import asyncio
 import os
 import ssl
 import time
+import warnings
 from pathlib import Path
 
 import grpc
@@ -72,9 +74,6 @@ async def test_row_32_nothing_below_tls_1_2_is_spoken(start_rig: StartRig, tmp_p
 
 
 async def _speaks(port: int, ca: bytes, version: ssl.TLSVersion) -> bool:
-    import asyncio
-    import warnings
-
     context = ssl.create_default_context(cadata=ca.decode())
     context.set_alpn_protocols(["h2"])
     with warnings.catch_warnings():  # Python warns that 1.1 is old: that is the point
@@ -141,7 +140,7 @@ async def test_rotated_files_are_taken_over_and_half_a_rotation_is_not(
 
 
 def test_files_that_are_no_good_at_start_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ServerError, match="--tls-certificate-file.*nowhere.crt"):
+    with pytest.raises(ServerError, match=r"--tls-certificate-file.*nowhere\.crt"):
         credentials_of(TlsFiles(certificate_file="nowhere.crt", key_file="nowhere.key"))
     certificate_file, _ = Authority().issue("a").write(tmp_path, "a")
     _, key_file = Authority().issue("b").write(tmp_path, "b")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import grpc
 import numpy as np
 from prometheus_client import CollectorRegistry
-from stand_ins import WindowMaximum
 
 from forecasting.forecaster import Forecaster
 from forecasting.series import Series
@@ -17,6 +16,7 @@ from scaler.pb import externalscaler_pb2 as pb
 from scaler.pb import externalscaler_pb2_grpc as pb_grpc
 from scaler.service import Service, running
 from scaler.settings import ControllerSettings, ServerSettings
+from stand_ins import WindowMaximum
 
 MONDAY_AT = 1_767_571_200.0  # 2026-01-05 00:00 UTC
 DAY_SECONDS = 86_400.0

@@ -55,4 +55,5 @@ class Failing:
         return "failing"
 
     def forecast(self, history: Series) -> Forecast:
+        del history
         raise ZeroDivisionError("told to fail")

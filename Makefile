@@ -1,0 +1,69 @@
+# Each target does its own set-up: `make demo` and `make test` need only Python >= 3.11, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+STAMP := $(VENV)/.installed
+SOURCES := scaler forecasting serving simulations tests benchmarks
+# The oldest supported: a stub refuses an older grpcio.
+PROTO_TOOLS := grpcio-tools==1.76.0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup parts demo test check lint format types imports proto proto-check bench constraints clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Prewarm needs Python >= 3.11, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(UV) || $(BIN)/pip install --quiet --disable-pip-version-check uv
+	@echo "installing Prewarm into $(VENV)"
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+setup: $(STAMP) ## make the virtual environment in .venv
+
+parts: $(STAMP) ## install what tests start beside Python: Prometheus, grpcurl
+	@scripts/install-prometheus
+	@PYTHONPATH=tests/support $(BIN)/python -m parts prometheus promtool grpcurl || test -z "$$PREWARM_REQUIRE_PARTS"
+
+demo: $(STAMP) ## watch the whole path at work on generated data, in under a minute
+	@$(BIN)/prewarm demo
+
+test: check ## all tests but those of the cluster, after lint, types and import rules
+	@$(MAKE) --no-print-directory parts
+	$(BIN)/python -m pytest -m "not cluster" $(PYTEST_FLAGS)
+
+check: $(STAMP) lint types imports proto-check ## lint, types, import rules, stubs: no tests
+
+lint: $(STAMP) ## ruff, its formatter, and spelling
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/codespell
+
+format: $(STAMP) ## let ruff mend what it can
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+types: $(STAMP) ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(STAMP) ## the import rules of ARCHITECTURE.md
+	$(BIN)/lint-imports --no-cache
+
+proto: $(STAMP) ## write the stubs in scaler/pb anew from proto/
+	$(UV) run --quiet --no-project --with '$(PROTO_TOOLS)' --with 'setuptools<81' python -m grpc_tools.protoc \
+	  -Iscaler/pb=proto --python_out=. --pyi_out=. --grpc_python_out=. scaler/pb/externalscaler.proto
+
+proto-check: proto ## fail when the stubs in scaler/pb are not what proto/ says
+	@git diff --exit-code --stat -- scaler/pb || { echo "scaler/pb differs from proto/: commit what 'make proto' wrote"; exit 1; }
+
+bench: $(STAMP) ## run the benchmarks and write their figures to benchmarks/results
+	$(BIN)/python benchmarks/rpc.py
+
+constraints: ## pin the versions that the tests run with, anew
+	$(UV) pip compile --quiet --universal --no-header --no-annotate --upgrade --extra dev pyproject.toml --output-file constraints.txt
+
+clean: ## remove what set-up and tests left behind
+	rm -rf $(VENV) *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.png
