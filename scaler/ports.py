@@ -8,7 +8,7 @@ from forecasting.series import Series
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemandQuery:
-    """Where a target's demand is read. Equal queries may share one cache.
+    """Where a target's demand is read.
 
     `server_address` is None for the operator's default source. Headers and parameters come from
     trigger metadata, hence untrusted and possibly secret: they are left out of `repr`.

@@ -6,7 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from forecasting.forecaster import Forecaster
 from scaler.board import Board
@@ -31,6 +37,7 @@ class Service:
 
 def new_registry() -> CollectorRegistry:
     """Return a registry of this process's own figures; a global one would outlive the service."""
+    disable_created_metrics()  # a start time for each series doubles the page and says nothing
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)

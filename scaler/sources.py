@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scaler.adapters.file import FileSource
 from scaler.adapters.prometheus import OnExpensive, OnRejected, PrometheusSource
 from scaler.adapters.prometheus_config import load_settings
 from scaler.adapters.prometheus_rules import recording_rule
@@ -57,6 +56,8 @@ def open_source(
             raise BadFlag("--file: missing; with --source file it names a CSV or Parquet file")
         if not Path(flags.file).is_file():
             raise BadFlag(f'--file: "{flags.file}" is no file')
+        from scaler.adapters.file import FileSource
+
         ends_at = flags.file_ends_at
         shift = None if ends_at is None else parse_time("--file-ends-at", ends_at, now)
         return FileSource(Path(flags.file), ends_at=shift)

@@ -188,6 +188,25 @@ async def test_a_forecaster_that_fails_costs_the_forecast_and_not_the_answer(
     assert any("failed" in r.getMessage() for r in caplog.records)
 
 
+@pytest.mark.parametrize(
+    ("days", "method"),
+    [(0.02, "last-value"), (1.2, "seasonal-naive"), (6.0, "quantile-regression")],
+)
+async def test_a_history_shorter_than_asked_is_answered_by_a_simpler_method(
+    start_rig: StartRig, days: float, method: str
+) -> None:
+    rng = np.random.default_rng(3)
+    young = steady(1.0, end_at=NOON + 3_600, days=days + 1 / 24)
+    values = rng.gamma(16.0, 3.0, size=len(young))
+    series = Series(start_at=young.start_at, step_seconds=60.0, values=values)
+    source = MemoryHistorySource({"demand": series})
+    async with start_rig(source=source, forecaster=default_forecaster(), start_at=NOON) as rig:
+        assert await rig.observe(rig.ref()) >= 1
+        forecast = decision_of(rig).seen.forecast
+        assert forecast is not None
+        assert forecast.method == method
+
+
 async def test_history_is_read_once_and_then_only_extended(rig: Rig) -> None:
     await rig.observe(rig.ref())
     await rig.tick(40)
