@@ -157,6 +157,63 @@ def serve(**flags: Any) -> None:
 
 
 @click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--query/--no-query",
+    default=False,
+    help="Also read each trigger's history and show the decision that it leads to.",
+)
+@source_options
+@click.option("--at", metavar="TIME", help="With --query: decide as of this ISO time, not now.")
+@click.option("--strict", is_flag=True, help="Let warnings fail, not only errors.")
+@click.option(
+    "--all-external",
+    is_flag=True,
+    help="Take every external trigger for one of Prewarm's, whatever its keys.",
+)
+@click.option("--notes/--no-notes", default=True, help="Show notes beside warnings and errors.")
+@click.option(
+    "--plot-hours",
+    type=click.FloatRange(0.5, 168),
+    default=6.0,
+    show_default=True,
+    help="With --query: how much of the past the plot shows.",
+)
+@click.pass_context
+def check(context: click.Context, /, files: tuple[str, ...], **flags: Any) -> None:
+    r"""Validate ScaledObject manifests and show the decision they lead to.
+
+    FILE is YAML with one or more documents; - reads standard input. Each bad key is one line, with
+    the nearest known key; what would spoil a prediction is a warning with the YAML to paste.
+
+    \b
+      prewarm check scaledobject.yaml
+      kubectl get scaledobjects -A -o yaml | prewarm check -
+      prewarm check scaledobject.yaml --query --prometheus-address http://127.0.0.1:9090
+
+    Exit status: 0 fine, 1 errors found (with --strict also warnings), 2 nothing could be checked.
+    """
+    from scaler.adapters.system_clock import SystemClock
+    from scaler.check import run_check
+    from scaler.sources import BadFlag, SourceFlags, parse_time
+
+    try:
+        at = None if flags["at"] is None else parse_time("--at", flags["at"], SystemClock().now())
+    except BadFlag as exc:
+        raise click.UsageError(str(exc)) from exc
+    status = run_check(
+        files,
+        source_flags=SourceFlags.of(flags) if flags["query"] else None,
+        at=at,
+        is_strict=flags["strict"],
+        takes_all_external=flags["all_external"],
+        shows_notes=flags["notes"],
+        plot_hours=flags["plot_hours"],
+    )
+    context.exit(status)
+
+
+@click.command()
 def version() -> None:
     """Print the versions of Prewarm and of what it rests on."""
     from importlib.metadata import version as version_of

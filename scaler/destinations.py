@@ -131,7 +131,9 @@ class AddressRules:
         is_exact = self._is_exact(address)
         refusal = refusal_of_host(address, is_exact=is_exact)
         if refusal is not None:
-            raise HistoryUnavailable("not-permitted", f"serverAddress {address} {refusal}")
+            is_for_ever = refusal_of_host(address, is_exact=True) is not None
+            hint = "" if is_for_ever else f"; --allow-address {address} permits it"
+            raise HistoryUnavailable("not-permitted", f"serverAddress {address} {refusal}{hint}")
         if not is_exact and not any(entry.permits(address) for entry in self.allowed):
             line = f"serverAddress {address} is not permitted; --allow-address {address} permits it"
             raise HistoryUnavailable("not-permitted", line)

@@ -295,7 +295,9 @@ def _behavior(direction: str, lines: str) -> str:
 
 
 def _key(key: str, value: object) -> str:
-    return nested("metadata", f'{key}: "{value}"')
+    """Return a key of the metadata; a text with quotes of its own is put into others."""
+    quote = "'" if '"' in str(value) else '"'
+    return nested("metadata", f"{key}: {quote}{value}{quote}")
 
 
 def scale_up_tolerance(facts: Facts) -> Iterator[Said]:
@@ -351,7 +353,7 @@ def scale_up_rate(facts: Facts) -> Iterator[Said]:
     if reached >= facts.ceiling or not node.items:
         return
     text = (
-        f"from {start} replicas these policies reach {reached} within the lead time of "
+        f"from a count of {start} these policies reach {reached} within the lead time of "
         f"{facts.lead_seconds:g} s, not {facts.ceiling}: the rest of a predicted rise comes late"
     )
     value = facts.ceiling - start
@@ -488,16 +490,13 @@ def polling_interval(facts: Facts) -> Iterator[Said]:
     """Find a slow poll where KEDA's own poll matters: for waking."""
     node = facts.spec.get("pollingInterval")
     seconds = node.whole or POLL_SECONDS
-    is_cached = any(
-        read.entry.node.get("useCachedMetrics").value is True for read in facts.triggers
-    )
-    if not facts.goes_idle and not is_cached:
-        if node.is_given and not facts.modifiers.is_given:
+    caches = any(read.entry.node.get("useCachedMetrics").value is True for read in facts.triggers)
+    pushes = all(read.entry.kind == "external-push" for read in facts.triggers)
+    if not facts.goes_idle:
+        if node.is_given and not caches and not facts.modifiers.is_given:
             text = "no effect since KEDA 2.21: with minReplicaCount >= 1 the HPA asks every 15 s"
             yield Said(NOTE, node, text)
-        return
-    pushes = all(read.entry.kind == "external-push" for read in facts.triggers)
-    if seconds > POLL_SECONDS and (is_cached or not pushes):
+    elif seconds > POLL_SECONDS and not pushes:
         text = (
             f"waking takes up to {seconds} s of the lead time of {facts.lead_seconds:g} s; "
             "type: external-push wakes at once"
@@ -813,14 +812,17 @@ def query_per_pod(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
         yield Said(WARNING, node, text)
     elif metric and not re.search(r"\b(sum|max|min|count|quantile|scalar)\b", node.text):
         text = f"{metric[0]} has one series for each pod, and several are refused: sum them"
-        yield Said(WARNING, node, text, _key("query", f"sum({node.text[:60].strip()})"))
+        is_simple = re.fullmatch(r"[^'\n\\]{1,200}", node.text)
+        yield Said(
+            WARNING, node, text, _key("query", f"sum({node.text.strip()})") if is_simple else ""
+        )
 
 
 def query_of_served(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
     """Find a query for what was served, which demand outgrows."""
     node = facts.metadata(read, "query")
     found = re.search(r"vllm:(request_success|generation_tokens|e2e_request_latency)\w*", node.text)
-    if found:
+    if found and "num_requests" not in node.text:  # with what queues, that is what arrived
         text = (
             f"{found[0]} counts what was served, which levels off when replicas are full; "
             "arrivals at the gateway don't (docs/trigger.md)"

@@ -319,9 +319,10 @@ def why_not_ours(trigger: Node) -> str:
     pen in such a key doesn't matter.
     """
     kind = trigger.get("type").text
-    if kind not in EXTERNAL_TYPES:
-        return f"type {kind}" if kind else "no type"
     metadata = trigger.get("metadata")
+    if kind not in EXTERNAL_TYPES:
+        own = next((key for key in metadata.entries if key in OWN_KEYS), None)
+        return f"type {kind}{f', although it has {own}' if own else ''}" if kind else "no type"
     keys = [key.removesuffix(FROM_ENVIRONMENT) for key in metadata.entries]
     has_query = _has(keys, "query") and _has(keys, "threshold", "serverAddress")
     if has_query or _has(keys, *OWN_KEYS) or "prewarm" in metadata.get("scalerAddress").text:
@@ -468,8 +469,11 @@ class _Builder:
 
     def _unreadable(self, error: yaml.MarkedYAMLError) -> Unreadable:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else 0
-        return Unreadable(f"{error.problem or error.context}{self._hint(line)}", line)
+        n_lines = len(self._text.rstrip("\n").split("\n"))
+        line = min(mark.line + 1, n_lines) if mark is not None else 0
+        begun = error.context_mark.line + 1 if error.context_mark is not None else line
+        context = f" {error.context} from line {begun}" if begun < line else ""
+        return Unreadable(f"{error.problem or error.context}{context}{self._hint(line)}", line)
 
     def _hint(self, line: int) -> str:
         lines = self._text.split("\n")

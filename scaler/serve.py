@@ -4,19 +4,15 @@ import asyncio
 import logging
 import signal
 import sys
-import time
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import uvloop
-from prometheus_client import CollectorRegistry
 
 from forecasting.default import default_forecaster
 from scaler.adapters.system_clock import ReplayClock, SystemClock
 from scaler.logs import set_up
 from scaler.ports import Clock
-from scaler.server import ServerError
 from scaler.service import new_registry, running
 from scaler.settings import ControllerSettings, ServerSettings, TlsFiles
 from scaler.sources import (
@@ -33,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 # Fits run in a thread beside the loop; the default of 5 ms between threads would be a call's p99.
 SWITCH_INTERVAL_SECONDS = 0.0005
+
+MAX_PORT = 65_535
 
 
 def run_server(flags: Mapping[str, Any]) -> None:
@@ -51,7 +49,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
     telemetry = TickTelemetry(registry)
     clock = _clock(flags)
     source = open_source(
-        _source_flags(flags),
+        SourceFlags.of(flags),
         now=clock.now(),
         on_rejected=count_rejected(telemetry),
         on_expensive=name_expensive(telemetry),
@@ -87,12 +85,8 @@ def _clock(flags: Mapping[str, Any]) -> Clock:
         if flags["replay_speed"] != 1.0:
             raise BadFlag("--replay-speed: needs --replay-from beside it")
         return SystemClock()
-    start_at = parse_time("--replay-from", flags["replay_from"], time.time())
+    start_at = parse_time("--replay-from", flags["replay_from"], SystemClock().now())
     return ReplayClock(start_at, flags["replay_speed"])
-
-
-def _source_flags(flags: Mapping[str, Any]) -> SourceFlags:
-    return SourceFlags(**{field.name: flags[field.name] for field in fields(SourceFlags)})
 
 
 def _server_settings(flags: Mapping[str, Any]) -> ServerSettings:
@@ -114,7 +108,7 @@ def _controller_settings(flags: Mapping[str, Any]) -> ControllerSettings:
 
 def _address(flag: str, text: str) -> str:
     host, colon, port = text.rpartition(":")
-    if not (host and colon and port.isdecimal() and int(port) < 65_536):
+    if not (host and colon and port.isdecimal() and int(port) <= MAX_PORT):
         raise BadFlag(f'{flag}: "{text}" is not allowed; allowed is HOST:PORT')
     return text
 

@@ -1,11 +1,13 @@
 """From the operator's flags to a source of demand. Shared by `serve` and `check`."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Self
 
+from scaler.adapters.file import FileSource
 from scaler.adapters.prometheus import OnExpensive, OnRejected, PrometheusSource
 from scaler.adapters.prometheus_config import load_settings
 from scaler.adapters.prometheus_rules import recording_rule
@@ -29,6 +31,11 @@ class SourceFlags:
     prometheus_config: str | None = None
     file: str | None = None
     file_ends_at: str | None = None
+
+    @classmethod
+    def of(cls, flags: Mapping[str, Any]) -> Self:
+        """Pick these flags from all that a command was given."""
+        return cls(**{each.name: flags[each.name] for each in fields(cls)})
 
 
 def parse_time(flag: str, text: str, now: float) -> float:
@@ -56,11 +63,9 @@ def open_source(
             raise BadFlag("--file: missing; with --source file it names a CSV or Parquet file")
         if not Path(flags.file).is_file():
             raise BadFlag(f'--file: "{flags.file}" is no file')
-        from scaler.adapters.file import FileSource
-
         ends_at = flags.file_ends_at
         shift = None if ends_at is None else parse_time("--file-ends-at", ends_at, now)
-        return FileSource(Path(flags.file), ends_at=shift)
+        return FileSource(flags.file, ends_at=shift, on_rejected=on_rejected)
     if flags.file is not None:
         raise BadFlag("--file: needs --source file beside it")
     settings = load_settings(

@@ -118,9 +118,9 @@ def replica_lines(top: float, threshold: float, *, n_rows: int) -> list[tuple[in
 
 
 def _nice(number: int) -> int:
-    """Return the next of 1, 2, 5, 10, 20 ..."""
+    """Return the next of 1, 2, 3, 5, 10, 20 ..."""
     power = 10 ** floor(log10(number)) if number > 0 else 1
-    return int(next(step * power for step in (1, 2, 5, 10) if step * power >= number))
+    return int(next(step * power for step in (1, 2, 3, 5, 10) if step * power >= number))
 
 
 def _columns(values: FloatVector, n_columns: int) -> list[FloatVector]:

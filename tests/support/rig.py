@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import numpy as np
@@ -14,6 +15,7 @@ from forecasting.series import Series
 from scaler.adapters.memory import ManualClock, MemoryHistorySource
 from scaler.pb import externalscaler_pb2 as pb
 from scaler.pb import externalscaler_pb2_grpc as pb_grpc
+from scaler.ports import HistorySource
 from scaler.service import Service, running
 from scaler.settings import ControllerSettings, ServerSettings
 from stand_ins import WindowMaximum
@@ -41,7 +43,7 @@ class Rig:
     """A running scaler with a twin of Prometheus and a clock in the test's hands."""
 
     service: Service
-    source: MemoryHistorySource
+    source: Any  # the twin, unless the test brought a source of its own
     clock: ManualClock
     registry: CollectorRegistry
     channel: grpc.aio.Channel
@@ -91,7 +93,7 @@ LOOPBACK = ServerSettings(grpc_address="127.0.0.1:0", http_address="127.0.0.1:0"
 @asynccontextmanager
 async def started_rig(
     *,
-    source: MemoryHistorySource | None = None,
+    source: HistorySource | None = None,
     start_at: float = MONDAY_AT + DAY_SECONDS / 2,
     server_settings: ServerSettings | None = None,
     forecaster: Forecaster | None = None,

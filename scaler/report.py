@@ -1,0 +1,246 @@
+"""What `prewarm check` prints: findings a line each, and decisions with their steps in words.
+
+A finding reads `file:line: severity: text [rule]`, as compilers write, so that editors and CI find
+their way. On a terminal it is wrapped and coloured; elsewhere each stays one plain line.
+"""
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import isnan
+from typing import TextIO
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from forecasting.series import Series
+from scaler.manifest import Finding, Manifest, ReadTrigger, ScaledObject, Severity, Unreadable
+from scaler.params import Mode
+from scaler.policy import RULES
+from scaler.terminal_plot import ASCII, UNICODE, Picture, number, plot
+from scaler.types import Decision, Evidence
+
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+ORDER = tuple(Severity)
+WIDEST = 100
+RULE_WIDTH = 18
+DAY_SECONDS = 86_400.0
+# A rule of the policy in words: the first sentence about it in the code, which can't go stale.
+WORDS = {rule.__name__: (rule.__doc__ or "").partition("\n")[0] for rule in RULES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What the server would answer for a trigger, and the history that it rests on."""
+
+    read: ReadTrigger
+    decision: Decision
+    series: Series | None  # None: the source gave none
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Checked:
+    """A ScaledObject with all that was found."""
+
+    scaled_object: ScaledObject
+    reads: tuple[ReadTrigger, ...]
+    findings: tuple[Finding, ...]
+    outcomes: tuple[Outcome, ...] = ()
+
+
+class Report:
+    """Writes to one stream, and counts what it wrote."""
+
+    def __init__(self, stream: TextIO, *, shows_notes: bool, plot_hours: float) -> None:
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._shows_notes = shows_notes
+        self._plot_hours = plot_hours
+        self._found: Counter[Severity] = Counter()
+        self._n_triggers = 0
+
+    def unreadable(self, name: str, error: Unreadable) -> None:
+        """Write why a file could not be read."""
+        place = f"{name}:{error.line}: " if error.line else f"{name}: "
+        self._marked(place, "error", str(error), STYLES[Severity.ERROR])
+
+    def unusable(self, message: str) -> None:
+        """Write why there is no result."""
+        for line in message.splitlines():
+            self._marked("", "error", line, STYLES[Severity.ERROR])
+
+    def manifest(self, name: str, manifest: Manifest, checked: Sequence[Checked]) -> None:
+        """Write all about a file."""
+        self._findings(name, manifest.findings)
+        for each in checked:
+            self._object(name, each)
+        for line, reason in manifest.skipped:
+            self._skipped(name, line, reason)
+        for scaled_object in manifest.scaled_objects:
+            if not scaled_object.prewarm_triggers:
+                reasons = ", ".join(entry.why_skipped for entry in scaled_object.triggers)
+                title = f"ScaledObject {scaled_object.namespace}/{scaled_object.name}"
+                self._skipped(
+                    name, scaled_object.node.line, f"{title} ({reasons or 'no triggers'})"
+                )
+
+    def summary(self) -> None:
+        """Write how many there were of each."""
+        counts = ", ".join(_plural(self._found[severity], severity) for severity in ORDER)
+        self._print(Text(f"\n{_plural(self._n_triggers, 'prewarm trigger')}: {counts}"))
+
+    def _object(self, name: str, checked: Checked) -> None:
+        scaled_object = checked.scaled_object
+        title = f"ScaledObject {scaled_object.namespace}/{scaled_object.name}"
+        gap = "\n" if self._n_triggers else ""
+        self._print(Text(f"{gap}{title} ({name}:{scaled_object.node.line})", style="bold"))
+        self._n_triggers += len(checked.reads)
+        found = list(checked.findings)
+        for outcome in checked.outcomes:
+            found += outcome.findings
+        found.sort(key=lambda each: (ORDER.index(each.severity), each.line))
+        self._findings(name, found)
+        for read in checked.reads:
+            if read.unknown:
+                keys = ", ".join(read.unknown)
+                self._print(Text(f"{read.entry.where}: no decision without {keys}", style="dim"))
+        for outcome in checked.outcomes:
+            self._outcome(outcome)
+
+    def _findings(self, name: str, findings: Sequence[Finding]) -> None:
+        for finding in findings:
+            self._found[finding.severity] += 1
+            if finding.severity is Severity.NOTE and not self._shows_notes:
+                continue
+            text = f"{finding.text} [{finding.rule}]"
+            style = STYLES[finding.severity]
+            self._marked(f"{name}:{finding.line}: ", finding.severity, text, style)
+            if finding.paste:
+                self._print(Text(textwrap.indent(finding.paste, " " * 6), style="green"))
+
+    def _skipped(self, name: str, line: int, reason: str) -> None:
+        self._print(Text(f"{name}:{line}: skipped: {reason}", style="dim"))
+
+    def _marked(self, place: str, mark: str, text: str, style: str) -> None:
+        line = Text(place).append(f"{mark}: ", style=style).append(" ".join(text.split()))
+        if not self._console.is_terminal:
+            self._print(line)
+            return
+        for nth, part in enumerate(line.wrap(self._console, self._width - 4)):
+            part.rstrip()
+            self._print(Text("    " if nth else "").append_text(part))
+
+    def _outcome(self, outcome: Outcome) -> None:
+        decision, params = outcome.decision, outcome.read.params
+        as_of = datetime.fromtimestamp(decision.seen.as_of, tz=params.zone)
+        title = Text(f"\n{outcome.read.entry.where} answers ")
+        title.append(_answer(decision), style="bold green")
+        self._print(title.append(f" as of {as_of:%a %Y-%m-%d %H:%M:%S %Z}"))
+        for label, text in _facts(outcome):
+            self._hanging(f"  {label:<10}", text)
+        self._print(Text())
+        for step in decision.moved:
+            label = f"  {step.rule:<{RULE_WIDTH}}{f'{step.before} -> {step.after}':>8}  "
+            self._hanging(label, WORDS.get(step.rule, ""))
+        unmoved = [step.rule for step in decision.steps if step not in decision.moved]
+        self._hanging("  unmoved by ", ", ".join(unmoved), style="dim")
+        if outcome.series is not None:
+            self._plot(outcome, outcome.series)
+
+    def _plot(self, outcome: Outcome, series: Series) -> None:
+        shown = series.between(series.end_at - self._plot_hours * 3600.0, series.end_at)
+        forecast, params = outcome.decision.seen.forecast, outcome.read.params
+        if isnan(shown.last_observed):
+            return
+        picture = Picture(
+            series=shown,
+            bound=None if forecast is None else forecast.value,
+            until_at=series.end_at + params.lead_time_seconds,
+            threshold=params.threshold,
+            zone=params.zone,
+        )
+        glyphs = UNICODE if self._writes_unicode else ASCII
+        self._print(Text())
+        for line in plot(picture, width=self._width, glyphs=glyphs):
+            self._print(line)
+
+    def _hanging(self, label: str, text: str, style: str = "") -> None:
+        width = self._width - len(label)
+        for nth, part in enumerate(textwrap.wrap(text, width) or [""]):
+            line = f"{label if nth == 0 else ' ' * len(label)}{part}".rstrip()
+            self._print(Text(line, style=style))
+
+    def _print(self, text: Text) -> None:
+        """Write one line; an escape sequence in a manifest must not reach the terminal."""
+        if not text.plain.replace("\n", "").isprintable():
+            text.plain = "".join(
+                char if char.isprintable() or char == "\n" else "?" for char in text.plain
+            )
+        self._console.print(text, soft_wrap=True)
+
+    @property
+    def _width(self) -> int:
+        return min(WIDEST, self._console.width)
+
+    @property
+    def _writes_unicode(self) -> bool:
+        return self._console.encoding.lower().startswith("utf")
+
+
+def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """Yield what the decision rests on, in words."""
+    decision, params = outcome.decision, outcome.read.params
+    seen = decision.seen
+    yield "observed", _observed(outcome)
+    if seen.forecast is not None:
+        forecast = seen.forecast
+        bound = f"at most {number(forecast.value)} in the next {forecast.horizon_seconds:g} s"
+        yield "forecast", f"{bound}: quantile {forecast.level:.4g} by {forecast.method}"
+    else:
+        yield "forecast", "none: nothing to start from"
+    if outcome.series is not None:
+        yield "history", _history(outcome.series, params.history_days)
+    if decision.predicted_replicas != decision.reactive_replicas:
+        alone = _replicas(decision.reactive_replicas)
+        yield "reactive", f"{decision.reactive_replicas}{alone} without the forecast"
+    if params.mode is Mode.OBSERVE:
+        yield "predict", f"{decision.predicted_replicas} with mode: predict"
+
+
+def _answer(decision: Decision) -> str:
+    if decision.is_withheld:
+        return "an error (onStale: error)"
+    if decision.replicas == 0:
+        return f"0 replicas{', but active,' if decision.is_active else ' and inactive'}"
+    return f"{decision.replicas}{_replicas(decision.replicas)}"
+
+
+def _observed(outcome: Outcome) -> str:
+    seen, params = outcome.decision.seen, outcome.read.params
+    if seen.evidence in {Evidence.UNKNOWN, Evidence.PENDING}:
+        return "nothing: demand is unknown, which is not zero"
+    at = datetime.fromtimestamp(seen.observed_at, tz=params.zone)
+    text = f"{number(seen.observed_demand)} at {at:%H:%M:%S}; one replica carries "
+    return f"{text}{number(params.threshold)}"
+
+
+def _history(series: Series, wanted_days: float) -> str:
+    known = ~np.isnan(series.values)
+    if not known.any():
+        return f"no observation in {wanted_days:g} days"
+    first = int(np.flatnonzero(known)[0])
+    days = (len(series) - first) * series.step_seconds / DAY_SECONDS
+    missing = 1.0 - float(known[first:].mean())
+    gaps = f", {missing:.1%} of it missing" if missing > 0 else ", without a gap"
+    return f"{days:.1f} of {wanted_days:g} days{gaps}; a point every {series.step_seconds:g} s"
+
+
+def _replicas(count: int) -> str:
+    return " replica" if count == 1 else " replicas"
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,8 @@
+//go:build tools
+
+// Package tools names the programs of this family, so that go.mod and go.sum pin them.
+package tools
+
+import (
+	_ "sigs.k8s.io/kwok/cmd/kwok"
+)
