@@ -51,6 +51,12 @@ SOURCE_OPTIONS = (
         metavar="TIME",
         help="Shift the file so that its last sample lies there: an ISO time, or now.",
     ),
+    option(
+        "--file-zone",
+        default="UTC",
+        metavar="ZONE",
+        help="The time zone of times in the file that name none, such as Europe/Berlin.",
+    ),
 )
 
 

@@ -148,18 +148,18 @@ class Servicer(pb_grpc.ExternalScalerServicer):
 
     async def _changes(self, target: Target) -> AsyncIterator[None]:
         """Yield whenever the answer may have changed, until the server stops."""
-        stopping = asyncio.ensure_future(self._is_stopping.wait())
-        try:
-            while not stopping.done():
-                published = asyncio.ensure_future(
-                    target.wait_for_publish(self._stream_check_seconds)
-                )
-                await asyncio.wait({stopping, published}, return_when=asyncio.FIRST_COMPLETED)
-                published.cancel()
-                if not stopping.done():
-                    yield
-        finally:
-            stopping.cancel()
+        while not self._is_stopping.is_set():
+            waits = [
+                asyncio.ensure_future(self._is_stopping.wait()),
+                asyncio.ensure_future(target.wait_for_publish(self._stream_check_seconds)),
+            ]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:  # also when the client goes away
+                for wait in waits:
+                    wait.cancel()
+            if not self._is_stopping.is_set():
+                yield
 
     def _find(self, ref: pb.ScaledObjectRef) -> Target:
         if max(len(ref.name), len(ref.namespace)) > MAX_NAME_CHARACTERS or not ref.name:

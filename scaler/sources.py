@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scaler.adapters.file import FileSource
 from scaler.adapters.prometheus import OnExpensive, OnRejected, PrometheusSource
@@ -31,6 +32,7 @@ class SourceFlags:
     prometheus_config: str | None = None
     file: str | None = None
     file_ends_at: str | None = None
+    file_zone: str = "UTC"
 
     @classmethod
     def of(cls, flags: Mapping[str, Any]) -> Self:
@@ -51,6 +53,15 @@ def parse_time(flag: str, text: str, now: float) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def _zone(flag: str, name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise BadFlag(
+            f'{flag}: "{name}" is not allowed; allowed is an IANA time zone such as Europe/Berlin'
+        ) from exc
+
+
 def open_source(
     flags: SourceFlags, *, now: float, on_rejected: OnRejected, on_expensive: OnExpensive
 ) -> HistorySource:
@@ -65,7 +76,8 @@ def open_source(
             raise BadFlag(f'--file: "{flags.file}" is no file')
         ends_at = flags.file_ends_at
         shift = None if ends_at is None else parse_time("--file-ends-at", ends_at, now)
-        return FileSource(flags.file, ends_at=shift, on_rejected=on_rejected)
+        zone = _zone("--file-zone", flags.file_zone)
+        return FileSource(flags.file, zone=zone, ends_at=shift, on_rejected=on_rejected)
     if flags.file is not None:
         raise BadFlag("--file: needs --source file beside it")
     settings = load_settings(

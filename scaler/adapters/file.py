@@ -81,7 +81,7 @@ class FileSource:
             known = ", ".join(list(table.columns)[:MAX_NAMED_COLUMNS])
             message = f"{self._path} has no column {shown(name)!r}; it has {known}"
             raise HistoryUnavailable("query", message)
-        self._tell(query, table.rejected.get(name, {}))
+        self._tell(query, name, table.rejected.get(name, {}))
         shift = 0.0 if self._ends_at is None else self._ends_at - float(table.times[-1])
         return resampled(
             table.times,
@@ -107,9 +107,9 @@ class FileSource:
                 self._told.clear()
             return self._table
 
-    def _tell(self, query: DemandQuery, rejected: Mapping[str, int]) -> None:
-        if query.query not in self._told:
-            self._told.add(query.query)
+    def _tell(self, query: DemandQuery, name: str, rejected: Mapping[str, int]) -> None:
+        if name not in self._told:
+            self._told.add(name)
             for reason, count in rejected.items():
                 self._on_rejected(query, reason, count)
 

@@ -33,6 +33,7 @@ from scaler.adapters.prometheus_connection import Exchange
 from scaler.adapters.prometheus_endpoint import Endpoint
 from scaler.adapters.prometheus_endpoints import Endpoints
 from scaler.adapters.prometheus_lane import Turn
+from scaler.adapters.prometheus_session import PARSING
 from scaler.adapters.prometheus_settings import PrometheusSettings
 from scaler.errors import HistoryUnavailable
 from scaler.ports import DemandQuery
@@ -151,7 +152,8 @@ def _ask_range(
         result = client.custom_query_range(
             query.query, start, end, times["step"], params=parameters
         )
-        return points_of(result, start_at=start_at, step_seconds=step, n_points=n_points)
+        with PARSING:
+            return points_of(result, start_at=start_at, step_seconds=step, n_points=n_points)
 
     return _answered(endpoint, query, exchange, times, ask)
 

@@ -24,7 +24,8 @@ _MESSAGE_HEADERS = frozenset(
         "content-length",
         "content-type",
     }
-    | {"expect", "host", "http2-settings", "keep-alive", "range", "te", "trailer"}
+    | {"expect", "host", "http2-settings", "keep-alive", "range", "trailer"}
+    | {"te"}  # codespell:ignore te
     | {"transfer-encoding", "upgrade", "via"}
 )
 # Who is asking, in the words of servers and of the proxies in front of them.

@@ -7,6 +7,7 @@ cookies are kept.
 import functools
 import json
 import logging
+import threading
 import time
 import zlib
 from http.cookiejar import DefaultCookiePolicy
@@ -34,21 +35,31 @@ CHUNK_BYTES = 64 * 1024
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 REDIRECTS = range(300, 400)
 GZIP = 16 + zlib.MAX_WBITS
+# Parsing holds the interpreter for milliseconds. One thread of all at a time, or the event loop,
+# which answers KEDA, would stand in a line with them: after a start a thousand months come in.
+PARSING = threading.Lock()
 
 
-class _WithoutQueries(logging.Filter):
-    """Cuts addresses in urllib3's own log lines before their query: parameters may be secret."""
+class _WithoutSecrets(logging.Filter):
+    """Cuts urllib3's own log lines: addresses before their query, errors down to their kind.
+
+    Parameters may be secret, and a server may send our headers back in a line that is no header.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(
-                argument.partition("?")[0] if isinstance(argument, str) else argument
-                for argument in record.args
-            )
+            record.args = tuple(_without_secrets(argument) for argument in record.args)
+        record.exc_info = record.exc_text = None
         return True
 
 
-WITHOUT_QUERIES = _WithoutQueries()
+def _without_secrets(argument: object) -> object:
+    if isinstance(argument, str):
+        return argument.partition("?")[0]
+    return type(argument).__name__ if isinstance(argument, BaseException) else argument
+
+
+WITHOUT_SECRETS = _WithoutSecrets()
 URLLIB3_LOGGERS = ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry")
 
 
@@ -70,7 +81,8 @@ class Answer(requests.Response):
     @functools.cached_property
     def _parsed(self) -> Any:
         try:
-            return json.loads(self.content)
+            with PARSING:
+                return json.loads(self.content)
         except RecursionError:  # [[[[[[...
             raise ValueError("nested too deeply") from None
 
@@ -96,7 +108,7 @@ class GuardedSession(requests.Session):
         self._adapter = GuardedAdapter(connections)
         self._retries = Retry(total=retries, backoff_factor=0.25, backoff_jitter=0.25)
         for name in URLLIB3_LOGGERS:
-            logging.getLogger(name).addFilter(WITHOUT_QUERIES)
+            logging.getLogger(name).addFilter(WITHOUT_SECRETS)
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.headers.clear()

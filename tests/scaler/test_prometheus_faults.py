@@ -3,7 +3,9 @@
 import asyncio
 import math
 import socket
+import threading
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -30,7 +32,6 @@ from faulty_http import (
     success,
     trickling,
 )
-from scaler.adapters import prometheus_connection
 from scaler.adapters.prometheus import MAX_POINTS, PrometheusSource
 from scaler.adapters.prometheus_settings import Destination, PrometheusSettings
 from scaler.errors import HistoryUnavailable
@@ -71,7 +72,16 @@ async def failure_of(source: PrometheusSource, query: DemandQuery = QUERY) -> Hi
     return caught.value
 
 
+def trickling_then_silent(connection: Any, request: Any) -> None:
+    connection.send(head(length=1_000))
+    for _ in range(16):
+        connection.send(b"a")
+        connection.wait(0.05)
+    hanging(connection, request)
+
+
 SLOW: dict[str, Behaviour] = {
+    "trickles and then hangs": trickling_then_silent,
     "hangs": hanging,
     "trickles headers": trickling("headers"),
     "trickles a body": trickling("body"),
@@ -136,6 +146,17 @@ GARBAGE: dict[str, Behaviour] = {
     "an unknown encoding": answering("x", Content_Encoding="br"),
     "no gzip": answering("x", Content_Encoding="gzip"),
 }
+
+
+async def test_an_answer_that_unpacks_to_a_large_one_takes_no_memory() -> None:
+    async with reading(bombing(megabytes=50)) as (source, _):
+        tracemalloc.start()
+        try:
+            await failure_of(source)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak_bytes < 5_000_000
 
 
 @pytest.mark.parametrize("behave", GARBAGE.values(), ids=GARBAGE.keys())
@@ -437,7 +458,7 @@ async def test_a_name_that_resolves_to_a_refused_address_is_not_connected_to(
             assert host == "prometheus.monitoring.svc"
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-        monkeypatch.setattr(prometheus_connection.socket, "getaddrinfo", resolve)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
         address = f"http://prometheus.monitoring.svc:{server.port}"
         query = DemandQuery(query="up", step_seconds=60, server_address=address)
         wildcard = f"http://*.monitoring.svc:{server.port}"
@@ -461,13 +482,67 @@ async def test_one_bad_address_among_good_ones_spoils_the_name(
         return [(*kind, ("127.0.0.1", port)), (*kind, ("169.254.169.254", port))]
 
     with FaultyServer(serving("7")) as server:
-        monkeypatch.setattr(prometheus_connection.socket, "getaddrinfo", resolve)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
         source = PrometheusSource(settings(f"http://prometheus.svc:{server.port}"))
         error = await failure_of(source)
         assert error.reason == "not-permitted"
         assert "169.254.169.254" in str(error)
         assert server.requests == []
         await source.close()
+
+
+async def test_a_name_whose_look_up_hangs_is_left_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        answered.wait(10)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    source = PrometheusSource(settings("http://prometheus.svc", request_deadline_seconds=0.2))
+    began_at = time.monotonic()
+    try:
+        error = await failure_of(source)
+    finally:
+        answered.set()
+    assert time.monotonic() - began_at < 2
+    assert error.reason == "timeout"
+    assert "name's look-up" in str(error)
+    await source.close()
+
+
+async def test_reads_at_the_front_of_the_queue_complete_before_others_begin() -> None:
+    async with reading(
+        serving("1"), requests_at_once=1, max_response_bytes=5_000_000, request_deadline_seconds=9.0
+    ) as (source, server):
+        await asyncio.gather(
+            *(
+                source.read_range(
+                    DemandQuery(query=name, step_seconds=60),
+                    start_at=T0,
+                    end_at=T0 + 60 * (2 * MAX_POINTS - 1),
+                )
+                for name in "abc"
+            )
+        )
+    assert [request.query["query"][0] for request in server.requests] == list("aabbcc")
+
+
+async def test_a_query_that_times_out_does_not_cut_off_the_others() -> None:
+    def behave(connection: Any, request: Any) -> None:
+        chosen = hanging if request.query["query"] == ["slow"] else serving("1")
+        chosen(connection, request)
+
+    async with reading(behave) as (source, _):
+        slow = asyncio.ensure_future(
+            source.read_instant(DemandQuery(query="slow", step_seconds=60), at=T0)
+        )
+        while not slow.done():
+            assert await source.read_instant(QUERY, at=T0) == 1
+            await asyncio.sleep(0.05)
+        with pytest.raises(HistoryUnavailable, match="no answer within the deadline"):
+            await slow
+        assert await source.read_instant(QUERY, at=T0) == 1
 
 
 async def test_an_unknown_host_is_named() -> None:

@@ -10,9 +10,10 @@ from scaler.adapters.prometheus_headers import (
 )
 
 FORBIDDEN = [
-    *("Authorization", "Proxy-Authorization", "Cookie", "Host", "Connection", "Keep-Alive", "TE"),
+    *("Authorization", "Proxy-Authorization", "Cookie", "Host", "Connection", "Keep-Alive"),
     *("Transfer-Encoding", "Content-Length", "Upgrade", "Expect", "X-Forwarded-For", "Forwarded"),
     *("X-Remote-User", "Impersonate-User", "X-WEBAUTH-USER", "Accept-Encoding", "Trailer"),
+    "TE",  # codespell:ignore te
     *("Metadata-Flavor", "Metadata", "X-aws-ec2-metadata-token", "Proxy-Connection"),
 ]
 

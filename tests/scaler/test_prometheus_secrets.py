@@ -244,9 +244,10 @@ async def test_no_secret_is_shown_whatever_happens(
                 return_exceptions=True,
             )
         for outcome in outcomes:
-            while isinstance(outcome, BaseException):
-                emitted += [str(outcome), repr(outcome), repr(outcome.args)]
-                outcome = outcome.__cause__ or outcome.__context__  # noqa: PLW2901
+            error = outcome if isinstance(outcome, BaseException) else None
+            while error is not None:
+                emitted += [str(error), repr(error), repr(error.args)]
+                error = error.__cause__ or error.__context__
     emitted += [record.getMessage() + str(record.exc_text) for record in caplog.records]
     emitted += [str(record.__dict__) for record in caplog.records]
     emitted += list(capfd.readouterr())
@@ -329,7 +330,7 @@ async def test_the_scaler_shows_its_own_certificate(
 
 @pytest.mark.parametrize("key", ["ca_file", "cert_file"])
 async def test_a_missing_tls_file_is_named(key: str, tmp_path: Path) -> None:
-    files = {key: str(tmp_path / "absent")}
+    files: dict[str, Any] = {key: str(tmp_path / "absent")}
     if key == "cert_file":
         files["key_file"] = str(tmp_path / "absent.key")
     destination = Destination(address="https://127.0.0.1:1", **files)

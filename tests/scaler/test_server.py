@@ -64,7 +64,7 @@ async def test_metrics_name_what_a_target_does(rig: Rig) -> None:
     for name, more, value in [
         ("prewarm_observed_demand", "", "42.0"),
         ("prewarm_forecast_demand", 'method="window-maximum"', "42.0"),
-        ("prewarm_forecast_horizon_seconds", "", "330.0"),
+        ("prewarm_forecast_horizon_seconds", "", "405.0"),  # lead time, step and tick
         ("prewarm_replicas", "", "5.0"),
         ("prewarm_replicas_after_rule", 'rule="warm_floor"', "5.0"),
         ("prewarm_replicas_by_mode", 'mode="observe"', "5.0"),

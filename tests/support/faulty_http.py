@@ -199,11 +199,13 @@ class FaultyServer:
     behave: Behaviour
     tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
+    port: int = 0
 
     def __enter__(self) -> Self:
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._listener.settimeout(0.05)
+        self.port = int(self._listener.getsockname()[1])
         self._threads = [threading.Thread(target=self._listen)]
         self._threads[0].start()
         return self
@@ -218,11 +220,6 @@ class FaultyServer:
         for thread in self._threads:
             thread.join(10)
         self._listener.close()
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return int(self._listener.getsockname()[1])
 
     @property
     def address(self) -> str:

@@ -30,9 +30,10 @@ import pytest
 
 import parts
 from forecasting.series import Series
+from required import skip_or_fail
 
 READY_SECONDS = 30
-STOP_SECONDS = 10
+STOP_SECONDS = 5
 COMMON_PATHS = ("/usr/local/bin", "/usr/bin")
 
 
@@ -67,12 +68,11 @@ def installed() -> tuple[PrometheusBinaries, ...]:
 
 def binaries_or_skip(wanted: PrometheusBinaries | None) -> PrometheusBinaries:
     """Return `wanted`, or skip the test with what to do when there is none."""
-    if wanted is not None:
-        return wanted
-    reason = "no Prometheus: run scripts/install-prometheus, or python -m parts prometheus promtool"
-    if os.environ.get("PREWARM_REQUIRE_PARTS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if wanted is None:
+        skip_or_fail(
+            "no Prometheus: run scripts/install-prometheus, or python -m parts prometheus promtool"
+        )
+    return wanted
 
 
 def newest() -> PrometheusBinaries:
@@ -120,9 +120,9 @@ def backfill(binaries: PrometheusBinaries, folder: Path, samples: Sequence[Sampl
             file.writelines(f"{line}\n" for each in family for line in each.lines())
         file.write("# EOF\n")
     # One block for a month: without the (hidden) flag 336 of them, which takes minutes.
-    command = [binaries.promtool, "tsdb", "create-blocks-from", "--max-block-duration=768h"]
+    command = ["tsdb", "create-blocks-from", "--max-block-duration=768h", "openmetrics"]
     subprocess.run(
-        [*command, "openmetrics", text, folder], check=True, capture_output=True, timeout=120
+        [binaries.promtool, *command, text, folder], check=True, capture_output=True, timeout=120
     )
     text.unlink()
 
@@ -144,6 +144,11 @@ class PrometheusServer:
         self._process: subprocess.Popen[bytes] | None = None
         if samples:
             backfill(binaries, self._data, samples)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and neither stopped nor killed since."""
+        return self._process is not None
 
     def start(self) -> None:
         """Start, and return once it answers queries."""

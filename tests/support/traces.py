@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from forecasting.series import Series
+from required import skip_or_fail
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -29,12 +29,9 @@ def traces_folder() -> Path:
 def trace_file(name: str) -> Path:
     """Return the file of a trace such as `crane_input8_1min`; skips the test without it."""
     path = traces_folder() / f"{name}.csv.gz"
-    if path.is_file():
-        return path
-    reason = f"no trace {name} in {traces_folder()}; PREWARM_TRACES names another folder"
-    if os.environ.get("PREWARM_REQUIRE_PARTS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if not path.is_file():
+        skip_or_fail(f"no trace {name} in {traces_folder()}; PREWARM_TRACES names another folder")
+    return path
 
 
 def trace(name: str, *, ends_at: float | None = None) -> Series:
