@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self, TextIO
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from prometheus_client import CollectorRegistry
 
+from forecasting.arrays import FloatVector
 from forecasting.default import default_forecaster
 from forecasting.series import Series
-from forecasting.windows import n_steps, window_peak
 from scaler.adapters.memory import ManualClock
 from scaler.adapters.prometheus_rules import recording_rule
 from scaler.adapters.prometheus_settings import BadConfiguration
@@ -30,7 +32,9 @@ from scaler.controller import Controller
 from scaler.destinations import BadAddress, parse_address
 from scaler.errors import HistoryUnavailable
 from scaler.history import zeros_after
-from scaler.lint import Facts, lint, reachable_replicas
+from scaler.lint import lint
+from scaler.lint.facts import Facts
+from scaler.lint.pace import reachable_replicas
 from scaler.manifest import (
     MAX_FILE_BYTES,
     Finding,
@@ -105,31 +109,36 @@ def run_check(
     """
     report = Report(stdout or sys.stdout, shows_notes=shows_notes, plot_hours=plot_hours)
     now = SystemClock().now() if at is None else at
-    status, n_triggers = FINE, 0
+    worst = FINE
     for name in files:
         try:
-            manifest = read_manifest(
-                _read(name, stdin or sys.stdin.buffer), takes_all_external=takes_all_external
-            )
+            data = _read(name, stdin or sys.stdin.buffer)
+            manifest = read_manifest(data, takes_all_external=takes_all_external)
+            checked = _checked(manifest, source_flags, now, open_with)
         except Unreadable as exc:
             report.unreadable(name, exc)
-            status = UNUSABLE
-            continue
-        checked = [check_object(each) for each in manifest.scaled_objects if each.prewarm_triggers]
-        n_triggers += sum(len(each.reads) for each in checked)
-        if source_flags is not None:
-            try:
-                checked = asyncio.run(_decided(checked, source_flags, now, open_with))
-            except (BadFlag, BadConfiguration) as exc:
-                report.unusable(str(exc))
-                return UNUSABLE
-        report.manifest(name, manifest, checked)
-        status = max(status, _status(manifest, checked, is_strict=is_strict))
-    if n_triggers == 0 and status != UNUSABLE:
+            worst = UNUSABLE
+        except (BadFlag, BadConfiguration) as exc:
+            report.unusable(str(exc))
+            return UNUSABLE
+        else:
+            report.manifest(name, manifest, checked)
+            worst = max(worst, _status(manifest, checked, is_strict=is_strict))
+    if report.n_triggers:
+        report.summary()
+        return worst
+    if worst != UNUSABLE:
         report.unusable("no prewarm trigger in what was given, so nothing was checked")
-        return UNUSABLE
-    report.summary()
-    return status
+    return UNUSABLE
+
+
+def _checked(
+    manifest: Manifest, flags: SourceFlags | None, now: float, open_with: OpenSource
+) -> Sequence[Checked]:
+    checked = [check_object(each) for each in manifest.scaled_objects if each.prewarm_triggers]
+    if flags is None:
+        return checked
+    return asyncio.run(_decided(checked, flags, now, open_with))
 
 
 def check_object(scaled_object: ScaledObject) -> Checked:
@@ -357,13 +366,10 @@ def _bound_findings(facts: Facts, series: Series) -> Iterator[Finding]:
             f"{facts.ceiling} can be had"
         )
         yield _found("demand-above-maximum", facts.spec.get("maxReplicaCount"), text)
-    ahead = n_steps(params.lead_time_seconds, series.step_seconds)
-    start = np.maximum(needed, max(facts.minimum, params.warm_floor, 1))
-    rises = np.minimum(window_peak(needed, ahead), facts.ceiling) - start
-    if not (rises > 0).any():
-        return
-    place = int(np.nanargmax(rises))
-    before, after = int(start[place]), int(start[place] + rises[place])
+    before, after = _largest_rise(
+        np.clip(needed, max(facts.minimum, params.warm_floor, 1), facts.ceiling),
+        n_ahead=max(1, ceil(params.lead_time_seconds / series.step_seconds)),
+    )
     reached = reachable_replicas(facts, start=before, goal=after)
     if reached < after:
         text = (
@@ -372,6 +378,18 @@ def _bound_findings(facts: Facts, series: Series) -> Iterator[Finding]:
         )
         policies = facts.behavior.get("scaleUp", "policies")
         yield _found("rise-above-rate", policies, text)
+
+
+def _largest_rise(needed: FloatVector, *, n_ahead: int) -> tuple[int, int]:
+    """Return the counts before and after the largest rise within `n_ahead` points.
+
+    NaN, which is not zero, is neither the start of a rise nor its end; some point is known.
+    """
+    known = ~np.isnan(needed)
+    padded = np.append(np.where(known, needed, -np.inf), np.full(n_ahead, -np.inf))
+    peaks = sliding_window_view(padded, n_ahead + 1).max(axis=1)
+    place = int(np.argmax(np.where(known, peaks - needed, -np.inf)))
+    return int(needed[place]), int(peaks[place])
 
 
 def _found(rule: str, node: Node, text: str) -> Finding:

@@ -16,6 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from forecasting.forecast import Forecast
 from forecasting.series import Series
 from scaler.manifest import Finding, Manifest, ReadTrigger, ScaledObject, Severity, Unreadable
 from scaler.params import Mode
@@ -60,7 +61,7 @@ class Report:
         self._shows_notes = shows_notes
         self._plot_hours = plot_hours
         self._found: Counter[Severity] = Counter()
-        self._n_triggers = 0
+        self.n_triggers = 0
 
     def unreadable(self, name: str, error: Unreadable) -> None:
         """Write why a file could not be read."""
@@ -90,14 +91,14 @@ class Report:
     def summary(self) -> None:
         """Write how many there were of each."""
         counts = ", ".join(_plural(self._found[severity], severity) for severity in ORDER)
-        self._print(Text(f"\n{_plural(self._n_triggers, 'prewarm trigger')}: {counts}"))
+        self._print(Text(f"\n{_plural(self.n_triggers, 'prewarm trigger')}: {counts}"))
 
     def _object(self, name: str, checked: Checked) -> None:
         scaled_object = checked.scaled_object
         title = f"ScaledObject {scaled_object.namespace}/{scaled_object.name}"
-        gap = "\n" if self._n_triggers else ""
+        gap = "\n" if self.n_triggers else ""
         self._print(Text(f"{gap}{title} ({name}:{scaled_object.node.line})", style="bold"))
-        self._n_triggers += len(checked.reads)
+        self.n_triggers += len(checked.reads)
         found = list(checked.findings)
         for outcome in checked.outcomes:
             found += outcome.findings
@@ -158,7 +159,7 @@ class Report:
         picture = Picture(
             series=shown,
             bound=None if forecast is None else forecast.value,
-            until_at=series.end_at + params.lead_time_seconds,
+            until_at=series.end_at if forecast is None else _until(forecast),
             threshold=params.threshold,
             zone=params.zone,
         )
@@ -188,6 +189,10 @@ class Report:
     @property
     def _writes_unicode(self) -> bool:
         return self._console.encoding.lower().startswith("utf")
+
+
+def _until(forecast: Forecast) -> float:
+    return forecast.issued_at + forecast.horizon_seconds
 
 
 def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ the data stays a gap.
 
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil, floor, isnan, log10
+from math import ceil, floor, log10
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,12 +17,14 @@ from forecasting.arrays import FloatVector
 from forecasting.series import Series
 
 LABEL_WIDTH = 8  # of the demand at the left
-REPLICAS_WIDTH = 6
+REPLICAS_WIDTH = 8
 ROWS = 10
 ROWS_BETWEEN_LINES = 3
 HEADROOM = 1.08
 WORTH_SHOWING = 3.0  # a threshold further above the demand would flatten it
-LARGE = 1_000.0
+THOUSAND = 1_000.0
+SUFFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
+ROUNDS_UP = 0.9995  # from here on three digits would be a power of ten
 LEAST_WINDOW = 4  # characters: less of the window ahead would not be seen
 DOTS_ACROSS, DOTS_DOWN = 2, 4
 BRAILLE = 0x2800
@@ -62,7 +64,8 @@ def plot(picture: Picture, *, width: int, glyphs: Glyphs) -> list[Text]:
     n_across = max(20, width - LABEL_WIDTH - REPLICAS_WIDTH - 3)
     span = max(1.0, picture.until_at - picture.series.start_at)
     ahead = max(0.0, picture.until_at - picture.series.end_at)
-    n_ahead = 0 if picture.bound is None else max(LEAST_WINDOW, round(n_across * ahead / span))
+    n_wanted = min(n_across // 2, max(LEAST_WINDOW, round(n_across * ahead / span)))
+    n_ahead = 0 if picture.bound is None else n_wanted
     n_past = n_across - n_ahead
     top = _top(picture)
     dots = dot_rows(picture.series, n_columns=n_past, n_rows=ROWS, top=top)
@@ -149,13 +152,12 @@ def _row_of(value: float, top: float) -> int:
 
 
 def number(value: float) -> str:
-    """Return a figure in at most seven characters."""
-    if isnan(value):
-        return "unknown"
-    for limit, divisor, suffix in ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M")):
-        if value >= limit:
-            return f"{value / divisor:.3g}{suffix}"
-    return f"{value:.0f}" if value >= LARGE else f"{value:.3g}"
+    """Return a figure in at most eight characters, three of them digits that count."""
+    if value >= ROUNDS_UP * SUFFIXES[-1][0]:
+        for limit, suffix in SUFFIXES:
+            if value >= ROUNDS_UP * limit:
+                return f"{value / limit:.3g}{suffix}"
+    return f"{value:.0f}" if value >= ROUNDS_UP * THOUSAND else f"{value:.3g}"
 
 
 def _past(bits: int, glyphs: Glyphs, *, is_line: bool) -> tuple[str, str]:
@@ -188,5 +190,5 @@ def _legend(picture: Picture, glyphs: Glyphs) -> Text:
 
 
 def clock(at: float, zone: ZoneInfo) -> str:
-    """Return the wall clock of `zone` at a moment."""
-    return datetime.fromtimestamp(at, tz=zone).strftime("%H:%M")
+    """Return the wall clock of `zone` at the minute nearest to a moment."""
+    return datetime.fromtimestamp(round(at / 60) * 60, tz=zone).strftime("%H:%M")

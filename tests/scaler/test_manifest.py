@@ -63,7 +63,7 @@ def test_reads_every_document_and_the_items_of_a_list():
     other = OBJECT.replace("name: chat", "name: other")
     as_list = "kind: List\nitems:\n- " + indented(other).lstrip()
     secret = "kind: TriggerAuthentication\nmetadata: {name: a}\n"
-    text = "---\n".join([secret, OBJECT, "", as_list])
+    text = f"{secret}---\n{OBJECT}---\n---\n{as_list}"
     found = manifest(text)
     assert [each.name for each in found.scaled_objects] == ["chat", "other"]
     assert found.skipped == ()
@@ -178,7 +178,7 @@ UNREADABLE = (
 )
 
 
-@pytest.mark.parametrize("loader", {yaml.SafeLoader, scaler.manifest.LOADER})
+@pytest.mark.parametrize("loader", list(dict.fromkeys((yaml.SafeLoader, scaler.manifest.LOADER))))
 @pytest.mark.parametrize(("data", "line", "said"), UNREADABLE)
 def test_what_is_no_manifest_is_refused_with_its_line(
     data: bytes, line: int, said: str, loader: type, monkeypatch: pytest.MonkeyPatch
@@ -195,7 +195,7 @@ OURS = (
     ("external-push", "query: up\n      threshold: '1'", ""),
     ("external", "query: up\n      serverAddress: http://p", ""),
     ("external", "queryFromEnv: Q\n      thresholdFromEnv: T", ""),
-    ("external", "querry: up\n      treshold: '1'", ""),
+    ("external", "queryy: up\n      thresholt: '1'", ""),
     ("external", "warmFloor: '1'", ""),
     ("external", "warmfloor: '1'", ""),
     ("external", "scalerAddress: prewarm.keda:6000", ""),
@@ -226,13 +226,13 @@ def test_any_external_trigger_is_ours_when_asked():
 
 def test_a_bad_key_is_found_on_its_own_line():
     read = only_trigger(with_metadata("query: up", 'threshold: "ten"', 'warmFlor: "1"'))
+    allowed = "a number > 0: the demand that one replica carries"
     assert read.trigger is None
     assert [(finding.rule, finding.line, finding.text) for finding in read.findings] == [
         (
             "metadata",
             14,
-            'threshold: "ten" is not allowed; allowed is a number > 0: the demand that one '
-            "replica carries",
+            f'threshold: "ten" is not allowed; allowed is {allowed}',
         ),
         ("metadata", 15, "warmFlor: no such key; did you mean warmFloor?"),
     ]
@@ -290,9 +290,7 @@ spec:
 
 def from_environment(variable: str, deployment: str = DEPLOYMENT) -> ReadTrigger:
     text = with_metadata("query: up", f"thresholdFromEnv: {variable}")
-    text = text.replace(
-        "    name: chat\n", "    name: chat\n    envSourceContainerName: vllm\n"
-    )
+    text = text.replace("    name: chat\n", "    name: chat\n    envSourceContainerName: vllm\n")
     return only_trigger(deployment + text)
 
 
