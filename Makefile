@@ -9,7 +9,7 @@ SOURCES := scaler forecasting serving simulations tests benchmarks
 PROTO_TOOLS := grpcio-tools==1.76.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parts demo test check lint format types imports proto proto-check bench constraints clean
+.PHONY: help setup parts demo test test-cluster cluster check lint format types imports proto proto-check bench constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,14 @@ demo: $(STAMP) ## watch the whole path at work on generated data, in under a min
 test: check ## all tests but those of the cluster, after lint, types and import rules
 	@$(MAKE) --no-print-directory parts
 	$(BIN)/python -m pytest -m "not cluster" $(PYTEST_FLAGS)
+
+test-cluster: $(STAMP) ## the tests with a real Kubernetes, KEDA and HPA (needs Go >= 1.26)
+	@PYTHONPATH=tests/support $(BIN)/python -m parts --cluster prometheus
+	PREWARM_REQUIRE_PARTS=1 $(BIN)/python -m pytest tests/cluster $(PYTEST_FLAGS)
+
+cluster: $(STAMP) ## a control plane with KEDA and fake GPU nodes, until Ctrl-C
+	@PYTHONPATH=tests/support $(BIN)/python -m parts --cluster prometheus
+	@PYTHONPATH=tests/support:tests/cluster $(BIN)/python -m harness
 
 check: $(STAMP) lint types imports proto-check ## lint, types, import rules, stubs: no tests
 

@@ -57,12 +57,15 @@ class Target:
     refusal: str = ""  # why the operator's rules forbid what the trigger asks for
     problems: dict[str, int] = field(default_factory=dict)  # reason -> how often, for a counter
     streams: int = 0
+    # Set once there is a snapshot, or no use in waiting for one any longer.
+    first_look: asyncio.Event = field(default_factory=asyncio.Event)
     _served: tuple[float, Decision] | None = None
     _published: asyncio.Event = field(default_factory=asyncio.Event)
 
     def publish(self, snapshot: Snapshot) -> None:
         """Put a new snapshot in force and wake whoever waits for one."""
         self.snapshot = snapshot
+        self.first_look.set()
         self._published.set()
         self._published = asyncio.Event()
 
@@ -140,6 +143,8 @@ class Board:
         key = TargetKey(namespace, name, digest_of(metadata))
         target = Target(key=key, trigger=_parsed(metadata), asked_at=at)
         self._targets[row] = target
+        if isinstance(target.trigger, BadMetadata):
+            target.first_look.set()
         self.on_new(target)
         return target
 

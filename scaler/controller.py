@@ -39,6 +39,11 @@ MARGIN_DAYS = 1.0
 
 NOT_PERMITTED = "not-permitted"
 
+# The first answer about a target waits so long for its first tick: half of the second within which
+# KEDA is to be answered. Without it a scaler that restarts says "floor" to every object, and where
+# scale-down isn't stabilised the HPA follows (tests/cluster, row 26).
+FIRST_LOOK_SECONDS = 0.5
+
 # How many ticks may be missed before the scaler says that it can't answer.
 MISSED_TICKS = 3
 
@@ -155,6 +160,7 @@ class Controller:
 
     def _start_new(self, target: Target) -> None:
         self._start_tick(target, self._aligned_now())
+        asyncio.get_running_loop().call_later(FIRST_LOOK_SECONDS, target.first_look.set)
 
     def _start_tick(self, target: Target, as_of: float) -> None:
         work = self._work_of(target)
@@ -203,6 +209,8 @@ class Controller:
         """Bring the history up to `as_of`; when the source has no answer it stays as it was."""
         try:
             async with asyncio.timeout(self._settings.tick_deadline_seconds):
+                if work.history.last_reading is None:
+                    await self._look_once(target, work, as_of)
                 await work.history.advance(as_of)
         except HistoryUnavailable as exc:
             _note_problem(target, exc.reason, str(exc))
@@ -211,16 +219,32 @@ class Controller:
         else:
             _note_problem(target, "", "")
 
+    async def _look_once(self, target: Target, work: Work, as_of: float) -> None:
+        """Publish what demand asks for now, before weeks of history are read."""
+        observed = await self._source.read_instant(work.trigger.query, at=as_of)
+        if isnan(observed) and work.trigger.zero_when_empty:
+            observed = 0.0
+        if not isnan(observed):
+            seen = Seen(
+                as_of=as_of,
+                evidence=Evidence.FRESH,
+                observed_demand=observed,
+                observed_at=as_of,
+            )
+            self._publish(target, work, seen)
+
     async def _conclude(self, target: Target, work: Work) -> None:
         """Decide on the newest data there is, and publish."""
         async with work.concluding:  # a tick and a fit may end together: the later one counts
             reading = work.history.last_reading
             forecast = await self._forecast(target, work, reading)
-            seen = _seen(reading, forecast, work.trigger.params, work.as_of)
-            before = target.snapshot.decision if target.snapshot is not None else None
-            work.state, decision = decide(work.state, seen, work.trigger.params)
-            target.publish(self._snapshot(work, decision))
-            _log_change(target, before, decision)
+            self._publish(target, work, _seen(reading, forecast, work.trigger.params, work.as_of))
+
+    def _publish(self, target: Target, work: Work, seen: Seen) -> None:
+        before = target.snapshot.decision if target.snapshot is not None else None
+        work.state, decision = decide(work.state, seen, work.trigger.params)
+        target.publish(self._snapshot(work, decision))
+        _log_change(target, before, decision)
 
     def _snapshot(self, work: Work, decision: Decision) -> Snapshot:
         seen, params = decision.seen, work.trigger.params

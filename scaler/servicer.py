@@ -1,4 +1,7 @@
-"""The five RPCs. Each reads one snapshot and returns: no query, no lock, no waiting.
+"""The five RPCs. Each reads one snapshot and returns: no query, no lock.
+
+A target that nobody has asked about before has no snapshot yet: its first calls wait for its first
+tick, all together no longer than `controller.FIRST_LOOK_SECONDS`.
 
 Rules that KEDA imposes (its external-scaler client, 2.16 to 2.21): exactly one spec and one value;
 a constant target of 1, so that the value is the replica count itself; whole numbers, in the float
@@ -64,20 +67,18 @@ class Servicer(pb_grpc.ExternalScalerServicer):
         self, request: pb.ScaledObjectRef, context: Context
     ) -> pb.GetMetricSpecResponse:
         """Return the one spec; never fails, since an error here blocks the triggers beside it."""
-
-        def answer() -> pb.GetMetricSpecResponse:
-            self._note(request)
-            return SPEC
-
-        return await self._observed("GetMetricSpec", context, answer)
+        del context
+        started_at = perf_counter()
+        self._note(request)
+        self._telemetry.observe("GetMetricSpec", "OK", perf_counter() - started_at)
+        return SPEC
 
     async def GetMetrics(  # noqa: N802
         self, request: pb.GetMetricsRequest, context: Context
     ) -> pb.GetMetricsResponse:
         """Return the replica count as the value of the one metric."""
 
-        def answer() -> pb.GetMetricsResponse:
-            target = self._find(request.scaledObjectRef)
+        def answer(target: Target) -> pb.GetMetricsResponse:
             if request.metricName != METRIC_NAME:
                 raise UnknownMetric(
                     f"metricName: {request.metricName[:80]!r} is unknown; allowed is {METRIC_NAME}"
@@ -93,19 +94,18 @@ class Servicer(pb_grpc.ExternalScalerServicer):
                 ]
             )
 
-        return await self._observed("GetMetrics", context, answer)
+        return await self._observed("GetMetrics", context, request.scaledObjectRef, answer)
 
     async def IsActive(  # noqa: N802
         self, request: pb.ScaledObjectRef, context: Context
     ) -> pb.IsActiveResponse:
         """Return whether the target should run; agrees with the GetMetrics of the same poll."""
 
-        def answer() -> pb.IsActiveResponse:
-            target = self._find(request)
+        def answer(target: Target) -> pb.IsActiveResponse:
             decision = _permitted(target.answer_again(self._clock.monotonic()))
             return pb.IsActiveResponse(result=decision.is_active)
 
-        return await self._observed("IsActive", context, answer)
+        return await self._observed("IsActive", context, request, answer)
 
     async def StreamIsActive(  # noqa: N802
         self, request: pb.ScaledObjectRef, context: Context
@@ -185,13 +185,21 @@ class Servicer(pb_grpc.ExternalScalerServicer):
             raise
 
     async def _observed(
-        self, method: str, context: Context, answer: Callable[[], Response]
+        self,
+        method: str,
+        context: Context,
+        ref: pb.ScaledObjectRef,
+        answer: Callable[[Target], Response],
     ) -> Response:
         """Run a handler's body: its errors become status codes, and it is counted and timed."""
         started_at = perf_counter()
         code = grpc.StatusCode.OK
         try:
-            return answer()
+            target = self._find(ref)
+            if not target.first_look.is_set():
+                # Right after a restart the floor would pull a fleet down that is at work.
+                await target.first_look.wait()
+            return answer(target)
         except ScalerError as exc:
             code = STATUS_OF[type(exc)]
             await context.abort(code, _shown(exc))

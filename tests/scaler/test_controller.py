@@ -68,12 +68,26 @@ async def test_a_failing_source_is_named_and_logged_once(
 async def test_an_address_that_the_operator_forbids_is_told_to_keda(rig: Rig) -> None:
     line = "serverAddress: http://other:9090 is not permitted; --allow-address http://other:9090"
     rig.source.fail("not-permitted", line)
-    await rig.value(rig.ref())
-    await rig.settle()
     with pytest.raises(grpc.aio.AioRpcError, match="--allow-address") as caught:
         await rig.value(rig.ref())
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert len((await rig.stub.GetMetricSpec(rig.ref())).metricSpecs) == 1
+
+
+async def test_the_first_answer_after_a_restart_is_demand_s_and_not_the_floor(
+    start_rig: StartRig,
+) -> None:
+    class SlowHistory(MemoryHistorySource):
+        async def read_range(self, query: DemandQuery, *, start_at: float, end_at: float) -> Series:
+            del query, start_at, end_at
+            return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async with start_rig(source=SlowHistory({"demand": steady(42.0, end_at=NOON + 60)})) as rig:
+        assert await rig.value(rig.ref(warmFloor="1")) == 5
+        assert await rig.active(rig.ref()) is True
+    async with start_rig() as rig:
+        rig.source.hang()
+        assert await rig.value(rig.ref(warmFloor="1")) == 1, "no evidence within half a second"
 
 
 async def test_a_restart_while_the_source_is_down_gives_the_floor_and_stays_awake(
@@ -258,7 +272,7 @@ async def test_one_namespace_can_not_use_up_the_table(start_rig: StartRig) -> No
         with pytest.raises(grpc.aio.AioRpcError, match="--max-targets"):
             await rig.value(rig.ref(name="one-more", namespace="modest"))
         await rig.tick(7)
-        assert await rig.value(rig.ref(name="one-more", namespace="modest")) == 0, "idle ones go"
+        assert await rig.value(rig.ref(name="one-more", namespace="modest")) == 5, "idle ones go"
 
 
 async def test_observing_answers_reactively_and_exports_the_forecast(

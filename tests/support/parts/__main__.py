@@ -15,8 +15,9 @@ examples:
 
 Programs go to ${XDG_CACHE_HOME:-~/.cache}/prewarm/parts, one folder per family and version. What
 is there already is not built again; to build afresh, delete that folder. Versions are pinned by
-the go.mod and go.sum of each family, beside this program. Go >= 1.26 is needed to build,
-and not to run what is built. Run from the repository root with PYTHONPATH=tests/support.
+the go.mod and go.sum of each family, beside this program. Go >= 1.26 is needed to build, and by
+the cluster tests to find KEDA's resource definitions in Go's module cache. Run from the
+repository root with PYTHONPATH=tests/support.
 """
 
 
