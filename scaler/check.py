@@ -49,6 +49,7 @@ from scaler.manifest import (
 )
 from scaler.ports import DemandQuery, HistorySource
 from scaler.report import Checked, Outcome, Report
+from scaler.service import one_blas_thread
 from scaler.settings import ControllerSettings
 from scaler.sources import BadFlag, SourceFlags, open_source
 from scaler.telemetry import TickTelemetry
@@ -192,7 +193,11 @@ class _Watched:
         return self.series
 
     async def read_instant(self, query: DemandQuery, *, at: float) -> float:
-        return await self._source.read_instant(self._named(query), at=at)
+        try:
+            return await self._source.read_instant(self._named(query), at=at)
+        except HistoryUnavailable as exc:
+            self.problem = exc
+            raise
 
     async def close(self) -> None:
         """Leave the source open: it is another's."""
@@ -269,7 +274,7 @@ async def decide_now(
     """Return what a server that has just started would answer, and what is to be said about it."""
     board = Board(max_targets=1, max_targets_per_namespace=1)
     clock = ManualClock(now)
-    with _Failures() as failures, ThreadPoolExecutor(1) as workers:
+    with one_blas_thread(), _Failures() as failures, ThreadPoolExecutor(1) as workers:
         controller = Controller(
             board,
             source,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
 
 from rig import Rig, StartRig, started_rig
 
@@ -12,6 +13,9 @@ settings.register_profile(
     "prewarm", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("prewarm")
+
+# As the scaler itself: small matrices, and the same bits on every machine.
+threadpool_limits(limits=1, user_api="blas")
 
 
 @pytest.fixture
