@@ -4,10 +4,8 @@ import asyncio
 import io
 import re
 import socket
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from forecasting.default import default_forecaster
 from forecasting.series import Series
+from prometheus_server import PrometheusServer, newest
 from scaler.adapters.memory import ManualClock, MemoryHistorySource
 from scaler.check import FINE, FOUND, UNUSABLE, run_check
 from scaler.lint import RULES as LINT_RULES
@@ -436,41 +435,11 @@ def test_a_prometheus_that_is_not_there_is_a_clear_message():
     assert "Traceback" not in printed
 
 
-class Prometheus(BaseHTTPRequestHandler):
-    """Answers each range with a demand of 20 that ends in a rise."""
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        self._answer()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def _answer(self) -> None:
-        body = b'{"status":"success","data":{"resultType":"matrix","result":[]}}'
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@pytest.fixture
-def prometheus_address() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Prometheus) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
-
-
-def test_an_empty_prometheus_is_read_over_http(prometheus_address: str):
-    flags = SourceFlags(prometheus_address=prometheus_address)
-    status, printed = check(FINE_OBJECT, source_flags=flags)
+@pytest.mark.prometheus
+def test_an_empty_prometheus_has_no_data_and_says_so(tmp_path: Path):
+    with PrometheusServer(newest(), tmp_path) as server:
+        flags = SourceFlags(prometheus_address=server.address)
+        status, printed = check(FINE_OBJECT, source_flags=flags)
     assert (status, "[no-data]" in printed) == (FINE, True)
 
 
