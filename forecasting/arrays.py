@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 FloatVector: TypeAlias = NDArray[np.float64]
 FloatMatrix: TypeAlias = NDArray[np.float64]
 BoolVector: TypeAlias = NDArray[np.bool_]
+BoolMatrix: TypeAlias = NDArray[np.bool_]
+IndexVector: TypeAlias = NDArray[np.intp]
 
 
 def read_only(values: NDArray[np.float64]) -> NDArray[np.float64]:

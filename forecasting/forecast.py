@@ -8,9 +8,10 @@ from math import isfinite
 class Forecast:
     """The `level` quantile of the maximum demand in (issued_at, issued_at + horizon_seconds].
 
-    `method` names the model that answered: "quantile-regression", "seasonal-naive" or
-    "last-value". `value` has the unit of the series and is finite and >= 0: a forecaster that
-    knows nothing raises `NotEnoughHistory` instead.
+    `method` names the most able model that had a say: "quantile-regression" (the learners, once
+    there are days to learn from), "seasonal-naive" (what past days showed at this time) or
+    "last-value" (recent values alone). `value` has the unit of the series and is finite and
+    >= 0: a forecaster that knows nothing raises `NotEnoughHistory` instead.
     """
 
     issued_at: float

@@ -21,12 +21,14 @@ from forecasting.series import Series
 class Task:
     """What is asked: the `level` quantile of the maximum over the next `horizon_seconds`.
 
-    `zone` gives time of day and weekday their meaning.
+    `zone` gives time of day and weekday their meaning. `holidays` are local days, numbered from
+    0 on 1970-01-01, that are spent like a weekend.
     """
 
     horizon_seconds: float
     level: float
     zone: ZoneInfo
+    holidays: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.horizon_seconds > 0:

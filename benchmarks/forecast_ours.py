@@ -1,0 +1,36 @@
+"""Prewarm's own forecasters under the protocol: refitted daily, asked at every origin."""
+
+from collections.abc import Callable
+from time import perf_counter
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from forecast_protocol import DAY_SECONDS, Case, Method
+
+from forecasting.arrays import FloatVector
+from forecasting.forecaster import FittedForecaster, Forecaster, Task
+
+
+def by_protocol(make: Callable[[], Forecaster]) -> Method:
+    """Return the method that fits a forecaster on each new day and asks it at each origin."""
+
+    def bounds(case: Case) -> tuple[FloatVector, float, float]:
+        task = Task(
+            horizon_seconds=case.horizon_minutes * 60.0, level=case.level, zone=ZoneInfo("UTC")
+        )
+        found = np.full(case.origins.size, np.nan)
+        fitted: FittedForecaster | None = None
+        day, fits, asks = -1.0, [], []
+        for line in np.flatnonzero(case.is_scored):
+            history = case.until(int(case.origins[line]))
+            today = history.end_at // DAY_SECONDS
+            begun = perf_counter()
+            if fitted is None or today != day:
+                fitted, day = make().fit(history, task), today
+                fits.append(perf_counter() - begun)
+                begun = perf_counter()
+            found[line] = fitted.forecast(history).value
+            asks.append(perf_counter() - begun)
+        return found, float(np.mean(fits)), float(np.median(asks))
+
+    return bounds

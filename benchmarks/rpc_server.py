@@ -1,0 +1,180 @@
+"""One server of `rpc.py`, in a process of its own: `python rpc_server.py bare|prewarm N`.
+
+Prints one JSON line with its port once it answers from a forecast for all N targets, and runs
+until SIGTERM. `bare` answers constants: the same stubs, options and event loop, and nothing else.
+"""
+
+import asyncio
+import copy
+import json
+import signal
+import sys
+import time
+from typing import Any
+
+import grpc
+import numpy as np
+import uvloop
+from prometheus_client import CollectorRegistry
+from rpc_mix import SPEC, metadata, name_of, namespace_of
+
+from forecasting.default import default_forecaster
+from forecasting.forecaster import FittedForecaster, Task
+from forecasting.series import Series
+from scaler.adapters.system_clock import SystemClock
+from scaler.board import Board
+from scaler.pb import externalscaler_pb2 as pb
+from scaler.pb import externalscaler_pb2_grpc as pb_grpc
+from scaler.ports import DemandQuery
+from scaler.serve import SWITCH_INTERVAL_SECONDS
+from scaler.server import OPTIONS
+from scaler.service import Service, running
+from scaler.settings import ControllerSettings, ServerSettings
+
+METRICS = pb.GetMetricsResponse(
+    metricValues=[pb.MetricValue(metricName="m", metricValue=4, metricValueFloat=4.0)]
+)
+ACTIVE = pb.IsActiveResponse(result=True)
+STEP_SECONDS = 60.0
+HISTORY_SECONDS = 40 * 86_400.0
+
+
+class BareServicer(pb_grpc.ExternalScalerServicer):
+    """Answers constants."""
+
+    async def GetMetricSpec(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+        """Return a constant."""
+        return SPEC
+
+    async def GetMetrics(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+        """Return a constant."""
+        return METRICS
+
+    async def IsActive(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+        """Return a constant."""
+        return ACTIVE
+
+
+class SharedSource:
+    """A memory source that gives every target a share of one series, copied as a whole.
+
+    `MemoryHistorySource` looks up each point by itself, half a minute for 1,000 histories.
+    """
+
+    def __init__(self, now: float, rng: np.random.Generator) -> None:
+        self._start_at = now // STEP_SECONDS * STEP_SECONDS - HISTORY_SECONDS
+        n = int((HISTORY_SECONDS + 3_600.0) / STEP_SECONDS)
+        days = np.arange(n) * STEP_SECONDS / 86_400.0
+        shape = 60.0 + 30.0 * np.sin(2 * np.pi * days) + 10.0 * np.sin(2 * np.pi * days / 7)
+        self._values = rng.poisson(shape * STEP_SECONDS) / STEP_SECONDS
+
+    async def read_range(self, query: DemandQuery, *, start_at: float, end_at: float) -> Series:
+        """Return the grid points in [start_at, end_at]."""
+        first, last = self._place(start_at), self._place(end_at)
+        return Series(
+            start_at=start_at,
+            step_seconds=query.step_seconds,
+            values=self._values[first : last + 1] * _share(query),
+        )
+
+    async def read_instant(self, query: DemandQuery, *, at: float) -> float:
+        """Return demand at `at`."""
+        return float(self._values[self._place(at)]) * _share(query)
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    def _place(self, at: float) -> int:
+        return int((at - self._start_at) // STEP_SECONDS)
+
+
+class StartedForecaster:
+    """The default forecaster, but the targets of the start get copies of one fit.
+
+    A thousand fits take long and end with the start. From `is_filled` on each is a real one, at
+    the pace of the scaler: every target once in six hours, one every 22 s.
+    """
+
+    def __init__(self) -> None:
+        self.is_filled = False
+        self._real = default_forecaster()
+        self._first: FittedForecaster | None = None
+
+    def fit(self, history: Series, task: Task) -> FittedForecaster:
+        """Return a model of `history`, or during the start a copy of the first one."""
+        if self.is_filled:
+            return self._real.fit(history, task)
+        self._first = self._first or self._real.fit(history, task)
+        return copy.deepcopy(self._first)
+
+
+def _share(query: DemandQuery) -> float:
+    return 0.5 + int(query.query.removeprefix("demand")) % 100 / 100.0
+
+
+async def serve_bare(stop: asyncio.Event) -> None:
+    """Serve constants until `stop`."""
+    server = grpc.aio.server(options=OPTIONS)
+    register: Any = pb_grpc.add_ExternalScalerServicer_to_server
+    register(BareServicer(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    report(port=port)
+    await stop.wait()
+    await server.stop(1.0)
+
+
+async def serve_prewarm(stop: asyncio.Event, n_targets: int) -> None:
+    """Serve `n_targets` until `stop`, ticks and forecasts on."""
+    registry = CollectorRegistry()
+    forecaster = StartedForecaster()
+    async with running(
+        source=SharedSource(time.time(), np.random.default_rng(1)),
+        forecaster=forecaster,
+        clock=SystemClock(),
+        server_settings=ServerSettings(grpc_address="127.0.0.1:0", http_address="127.0.0.1:0"),
+        controller_settings=ControllerSettings(),
+        registry=registry,
+    ) as service:
+        started_at = time.monotonic()
+        await fill(service, n_targets)
+        forecaster.is_filled = True
+        report(port=service.grpc_port, seconds_to_fill=round(time.monotonic() - started_at, 1))
+        await stop.wait()
+
+
+async def fill(service: Service, n_targets: int) -> None:
+    """Let the board see each target, and return once all have a forecast."""
+    for number in range(n_targets):
+        service.board.find(
+            namespace_of(number), name_of(number), metadata(number), time.monotonic()
+        )
+        await asyncio.sleep(0)
+    while not all_forecast(service.board):  # noqa: ASYNC110 - the board tells nobody
+        await asyncio.sleep(0.5)
+
+
+def all_forecast(board: Board) -> bool:
+    """Return whether every target was decided with a forecast."""
+    snapshots = [target.snapshot for target in board]
+    return all(s is not None and s.decision.seen.forecast is not None for s in snapshots)
+
+
+def report(**figures: float) -> None:
+    """Tell the parent."""
+    print(json.dumps(figures), flush=True)
+
+
+async def main(kind: str, n_targets: int) -> None:
+    """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    if kind == "bare":
+        await serve_bare(stop)
+    else:
+        await serve_prewarm(stop, n_targets)
+
+
+if __name__ == "__main__":
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    uvloop.run(main(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,203 @@
+"""The experts of the mixture: each answers one raw bound, none knows of the others.
+
+An expert says whether its errors are proportional to demand (`is_additive` False: calibrated on
+log ratios) or not (calibrated on differences).
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from forecasting.arrays import FloatMatrix, FloatVector
+from forecasting.linear import LinearModel, fit_linear
+from forecasting.past import Past, first_known
+from forecasting.shape import Features
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What an expert may learn from: rows whose outcome was known at the refit.
+
+    `features` has n rows; `rises` (n,) are the targets ``log(Y + c) - log(level + c)``.
+    """
+
+    past: Past
+    features: Features
+    rises: FloatVector
+    _models: dict[tuple[bool, float], LinearModel] = field(default_factory=dict, repr=False)
+
+    @property
+    def level(self) -> float:
+        """The quantile that is asked for."""
+        return self.past.task.level
+
+    def rows(self, *, is_wide: bool) -> FloatMatrix:
+        """Return the wide or the small set of features, (n, k)."""
+        return self.features.rows if is_wide else self.features.core
+
+    def regression(self, *, is_wide: bool, ridge: float) -> LinearModel:
+        """Return the regression on the rows, fitted once for all experts that ask for it."""
+        key = (is_wide, ridge)
+        if key not in self._models:
+            rows = self.rows(is_wide=is_wide)
+            self._models[key] = fit_linear(rows, self.rises, self.level, ridge=ridge)
+        return self._models[key]
+
+
+class FittedExpert(Protocol):
+    """An expert after its refit."""
+
+    @property
+    def needs_usual_day(self) -> bool:
+        """Whether it has nothing to say about a holiday."""
+        ...
+
+    def bounds(self, past: Past, features: Features, places: FloatVector) -> FloatVector:
+        """Return the raw bounds at `places`, (n,); NaN where it has none."""
+        ...
+
+
+class Expert(Protocol):
+    """A way to bound the peak of the window ahead."""
+
+    @property
+    def name(self) -> str:
+        """Its name in reports, unique in a mixture."""
+        ...
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether its errors are differences rather than ratios."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """What a forecast is called in which it is the most able expert, see `Forecast`."""
+        ...
+
+    def fit(self, lesson: Lesson | None) -> FittedExpert | None:
+        """Return the expert fitted on `lesson`, or None if it can't do with that little."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentMaximum:
+    """The largest observation of the last `seconds`; the last value with one step."""
+
+    name: str
+    seconds: float
+    is_additive: bool
+    method: str = "last-value"
+    needs_usual_day: bool = False
+
+    def fit(self, lesson: Lesson | None) -> "RecentMaximum":  # noqa: ARG002 - nothing to learn
+        """Return itself: there is nothing to learn."""
+        return self
+
+    def bounds(self, past: Past, features: Features, places: FloatVector) -> FloatVector:  # noqa: ARG002
+        """Return the largest recent observation."""
+        return past.maximum(past.newest(places), self.seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SameWindow:
+    """The peak of the same window yesterday; where that is not known, on an earlier day."""
+
+    name: str = "same-window"
+    is_additive: bool = False
+    method: str = "seasonal-naive"
+    needs_usual_day: bool = True
+    days: tuple[int, ...] = (1, 7, 2, 3, 4, 5, 6)
+
+    def fit(self, lesson: Lesson | None) -> "SameWindow":  # noqa: ARG002 - nothing to learn
+        """Return itself: there is nothing to learn."""
+        return self
+
+    def bounds(self, past: Past, features: Features, places: FloatVector) -> FloatVector:  # noqa: ARG002
+        """Return the first peak that is known."""
+        past_days = past.past_days(places, max(self.days))
+        return first_known([past.known_peak(past_days[day - 1], now=places) for day in self.days])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayProfile:
+    """The quantile of past peaks at the same time of day on days of the same kind.
+
+    Kinds are working days and free ones (weekends, holidays); with fewer than two days of a
+    kind all days count.
+    """
+
+    name: str = "day-profile"
+    is_additive: bool = False
+    method: str = "seasonal-naive"
+    needs_usual_day: bool = False
+    n_days: int = 28
+    around_seconds: float = 900.0
+    min_days: int = 2
+
+    def fit(self, lesson: Lesson | None) -> "DayProfile":  # noqa: ARG002 - nothing to learn
+        """Return itself: the profile is read from the history when it is asked for."""
+        return self
+
+    def bounds(self, past: Past, features: Features, places: FloatVector) -> FloatVector:  # noqa: ARG002
+        """Return the profile at the places."""
+        stride = past.steps(300.0)
+        n_side = int(self.around_seconds / (stride * past.history.step_seconds))
+        around = stride * np.arange(-n_side, n_side + 1, dtype=np.float64)
+        n_days = min(self.n_days, int(len(past.history) * past.history.step_seconds / 86_400.0) + 1)
+        days = past.past_days(places, n_days)
+        peaks = past.known_peak(days[..., None] + around, now=places[:, None])
+        today = past.days(places)
+        before = today - np.arange(1.0, n_days + 1)[:, None]
+        same = past.is_free(before) == past.is_free(today)
+        has_day = ~np.isnan(peaks).all(axis=2)
+        enough = (same & has_day).sum(axis=0) >= self.min_days
+        use = np.where(enough, same, True)[..., None]
+        chosen = np.where(use, peaks, np.nan)
+        flat = np.moveaxis(chosen, 1, 0).reshape(places.size, -1)
+        return known_quantile(flat, past.task.level)
+
+
+def known_quantile(rows: FloatMatrix, level: float) -> FloatVector:
+    """Return the `level` quantile of what is not NaN in each row, linear between points; (n,)."""
+    ranked = np.sort(rows, axis=1)  # NaN last
+    n_known = np.count_nonzero(~np.isnan(rows), axis=1)
+    rank = level * np.maximum(n_known - 1, 0)
+    low = np.floor(rank).astype(np.intp)
+    high = np.minimum(low + 1, np.maximum(n_known - 1, 0))
+    lines = np.arange(len(rows))
+    below, above = ranked[lines, low], ranked[lines, high]
+    return np.asarray(below + (rank - low) * (above - below), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectRegression:
+    """Linear quantile regression of the rise of the peak over the level."""
+
+    name: str
+    is_wide: bool
+    ridge: float  # per row
+    is_additive: bool = False
+    method: str = "quantile-regression"
+
+    def fit(self, lesson: Lesson | None) -> "FittedRegression | None":
+        """Return the regression, or None for fewer rows than it needs."""
+        if lesson is None:
+            return None
+        model = lesson.regression(is_wide=self.is_wide, ridge=self.ridge)
+        return FittedRegression(is_wide=self.is_wide, model=model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedRegression:
+    """A regression with its coefficients."""
+
+    is_wide: bool
+    model: LinearModel
+    needs_usual_day: bool = True
+
+    def bounds(self, past: Past, features: Features, places: FloatVector) -> FloatVector:  # noqa: ARG002
+        """Return level times rise."""
+        rows = features.rows if self.is_wide else features.core
+        return np.maximum(np.exp(features.log_level + self.model.rises(rows)) - past.offset, 0.0)

@@ -1,0 +1,78 @@
+"""Linear quantile regression with standardised features: the model inside the learning experts.
+
+The target is ``log(Y + c) - log(level + c)``: how far the peak of the window rises above the
+recent level (quantile regression: Koenker & Bassett 1978).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.arrays import FloatMatrix, FloatVector, read_only
+from forecasting.regression import quantile_coefficients
+
+_WIDEST_FEATURE = 20.0  # standard deviations; a short daily spike is 17, further out is a guess
+_GAP = 1e-5  # of the loss: closer than that no forecast changes
+_CONSTANT = 1e-9  # a column that varies less is one
+_RISE_MARGIN = 0.3  # how far beyond the largest rise of training an answer may go, in logs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearModel:
+    """Coefficients on standardised features; a feature that is not known counts as average."""
+
+    centre: FloatVector  # (k,)
+    scale: FloatVector  # (k,)
+    coefficients: FloatVector  # (1 + k,), the constant first
+    lowest: float
+    highest: float
+
+    def rises(self, features: FloatMatrix) -> FloatVector:
+        """Return the bound over the level in logs, (n,), for features (n, k)."""
+        design = _design(features, self.centre, self.scale)
+        raw = (design * self.coefficients).sum(axis=1)  # not @: its bits depend on the row count
+        return np.asarray(np.clip(raw, self.lowest, self.highest + _RISE_MARGIN))
+
+    def standard(self, features: FloatMatrix, *, widest: float) -> FloatMatrix:
+        """Return the standardised features, (n, k), clipped to `widest` deviations."""
+        known = np.where(np.isnan(features), 0.0, (features - self.centre) / self.scale)
+        return np.clip(known, -widest, widest)
+
+
+def fit_linear(
+    features: FloatMatrix,
+    rises: FloatVector,
+    level: float,
+    *,
+    ridge: float,
+) -> LinearModel:
+    """Return the `level` quantile regression of `rises` (n,) on `features` (n, k).
+
+    `ridge` is per row.
+    """
+    centre, scale = _standard(features)
+    design = _design(features, centre, scale)
+    coefficients = quantile_coefficients(design, rises, level, ridge=ridge * len(rises), gap=_GAP)
+    return LinearModel(
+        centre=read_only(centre),
+        scale=read_only(scale),
+        coefficients=read_only(coefficients),
+        lowest=float(rises.min()),
+        highest=float(rises.max()),
+    )
+
+
+def _standard(features: FloatMatrix) -> tuple[FloatVector, FloatVector]:
+    """Return mean and deviation of each column over what is known; a constant column gets 1."""
+    known = ~np.isnan(features)
+    n_known = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, features, 0.0).sum(axis=0) / n_known
+    square = np.where(known, (features - centre) ** 2, 0.0).sum(axis=0) / n_known
+    scale = np.sqrt(square)
+    return centre, np.where(scale > _CONSTANT, scale, np.inf)
+
+
+def _design(features: FloatMatrix, centre: FloatVector, scale: FloatVector) -> FloatMatrix:
+    standard = np.where(np.isnan(features), 0.0, (features - centre) / scale)
+    standard = np.clip(standard, -_WIDEST_FEATURE, _WIDEST_FEATURE)
+    return np.concatenate((np.ones((len(features), 1)), standard), axis=1)

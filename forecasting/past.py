@@ -1,0 +1,165 @@
+"""A history read at chosen grid points: levels, maxima, peaks ahead, the same time on past days.
+
+Everything is gathered where it is asked for, so that one row at a tick and ten thousand rows at
+a fit run the same code at the cost of what they ask.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from forecasting.arrays import BoolVector, FloatMatrix, FloatVector, IndexVector
+from forecasting.forecaster import Task
+from forecasting.localtime import day_number, falls_on_weekend, same_clock_times
+from forecasting.series import Series
+from forecasting.windows import MIN_OBSERVED_RATIO, n_steps
+
+LEVEL_SECONDS = 900.0  # the recent level is the mean of a quarter of an hour
+STALE_SECONDS = 3600.0  # a level older than this says nothing about the next minutes
+LOG_OFFSET_RATIO = 0.02  # of the mean demand: keeps the logarithm of a quiet minute finite
+
+
+def log_offset(history: Series) -> float:
+    """Return the constant added to demand before a logarithm, in the unit of the series.
+
+    A share of the mean, so that scaling the series changes nothing; 1 when nothing but zeros
+    was observed.
+    """
+    seen = history.values[~np.isnan(history.values)]
+    mean = float(seen.mean()) if seen.size else 0.0
+    return LOG_OFFSET_RATIO * mean if mean > 0 else 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """A history and what is asked of it. `places` are grid points, float vectors of any shape.
+
+    A place outside the history is not known (NaN), and so is whatever rests on too few
+    observations.
+    """
+
+    history: Series
+    task: Task
+    offset: float  # added before logarithms, in the unit of the series
+
+    @cached_property
+    def n_horizon(self) -> int:
+        """Grid points in the window ahead."""
+        return n_steps(self.task.horizon_seconds, self.history.step_seconds)
+
+    @cached_property
+    def _sums(self) -> tuple[FloatVector, FloatVector]:
+        """Running sums of what was observed, and how much was, (n + 1,) each."""
+        values = self.history.values
+        seen = ~np.isnan(values)
+        sums, counts = np.zeros(values.size + 1), np.zeros(values.size + 1)
+        np.cumsum(np.where(seen, values, 0.0), out=sums[1:])
+        np.cumsum(seen, out=counts[1:])
+        return sums, counts
+
+    def steps(self, seconds: float) -> int:
+        """Return how many grid points cover `seconds`."""
+        return n_steps(seconds, self.history.step_seconds)
+
+    def logs(self, values: FloatVector) -> FloatVector:
+        """Return ``log(values + offset)``."""
+        return np.log(values + self.offset)
+
+    def times(self, places: FloatVector) -> FloatVector:
+        """Return Unix seconds."""
+        return self.history.start_at + places * self.history.step_seconds
+
+    def value(self, places: FloatVector) -> FloatVector:
+        """Return what was observed there."""
+        n = len(self.history)
+        inside = (places >= 0) & (places < n)
+        if n == 0:
+            return np.full(places.shape, np.nan)
+        return np.where(inside, self.history.values[_index(places, n)], np.nan)
+
+    def window(self, places: FloatVector, n_window: int, *, ahead: bool = False) -> FloatMatrix:
+        """Return the `n_window` points up to each place, or after it, (..., n_window)."""
+        span = np.arange(1, n_window + 1) if ahead else np.arange(1 - n_window, 1)
+        return self.value(places[..., None] + span)
+
+    def mean(self, places: FloatVector, seconds: float) -> FloatVector:
+        """Return the mean of what was observed in the `seconds` up to each place."""
+        sums, counts = self._sums
+        n = len(self.history)
+        ends = _index(places + 1, n + 1)
+        starts = _index(places + 1 - self.steps(seconds), n + 1)
+        n_seen = counts[ends] - counts[starts]
+        total = np.maximum(sums[ends] - sums[starts], 0.0)
+        known = (n_seen > 0) & (places >= 0) & (places < n)
+        return np.where(known, total / np.maximum(n_seen, 1.0), np.nan)
+
+    def level(self, places: FloatVector) -> FloatVector:
+        """Return the mean of the last quarter of an hour."""
+        return self.mean(places, LEVEL_SECONDS)
+
+    def maximum(self, places: FloatVector, seconds: float) -> FloatVector:
+        """Return the largest observation in the `seconds` up to each place."""
+        return np.asarray(np.fmax.reduce(self.window(places, self.steps(seconds)), axis=-1))
+
+    def peak(self, places: FloatVector) -> FloatVector:
+        """Return the largest observation in the window after each place.
+
+        NaN where it reaches beyond the history or too little of it was observed: a maximum over
+        a gap would be too low.
+        """
+        ahead = self.window(places, self.n_horizon, ahead=True)
+        n_seen = np.count_nonzero(~np.isnan(ahead), axis=-1)
+        enough = n_seen >= MIN_OBSERVED_RATIO * self.n_horizon
+        whole = enough & (places + self.n_horizon < len(self.history))
+        return np.where(whole, np.fmax.reduce(ahead, axis=-1), np.nan)
+
+    def newest(self, places: FloatVector) -> FloatVector:
+        """Return the place of the last observation at or before each, NaN if it is stale."""
+        recent = ~np.isnan(self.window(places, self.steps(STALE_SECONDS) + 1))
+        age = recent[..., ::-1].argmax(axis=-1)
+        return np.where(recent.any(axis=-1), places - age, np.nan)
+
+    def past_days(self, places: FloatVector, n_days: int) -> FloatMatrix:
+        """Return the places at the same clock time 1 to `n_days` days before, (n_days, ...)."""
+        times = same_clock_times(self.times(places), self.task.zone, n_days=n_days)
+        return np.floor((times - self.history.start_at) / self.history.step_seconds)
+
+    def days(self, places: FloatVector) -> FloatVector:
+        """Return the number of the local day, 0 on 1970-01-01."""
+        return day_number(self.times(places), self.task.zone)
+
+    def is_holiday(self, days: FloatVector) -> BoolVector:
+        """Return which days, by number, are public holidays."""
+        return np.isin(days, np.array(sorted(self.task.holidays), dtype=np.float64))
+
+    def is_free(self, days: FloatVector) -> BoolVector:
+        """Return which days, by number, are spent like a weekend."""
+        return np.asarray(falls_on_weekend(days) | self.is_holiday(days))
+
+    def known_peak(self, at_places: FloatVector, *, now: FloatVector) -> FloatVector:
+        """Return the peaks after `at_places` that were already known at `now`, else NaN."""
+        known = at_places + self.n_horizon <= now
+        return np.where(known, self.peak(at_places), np.nan)
+
+
+def _index(places: FloatVector, n: int) -> IndexVector:
+    """Return places as array indices, held inside [0, n); NaN becomes 0."""
+    return np.minimum(np.fmax(places, 0.0), n - 1.0).astype(np.intp)
+
+
+def first_known(candidates: Sequence[FloatVector]) -> FloatVector:
+    """Return, entry by entry, the first candidate that is not NaN."""
+    found = candidates[0]
+    for candidate in candidates[1:]:
+        found = np.where(np.isnan(found), candidate, found)
+    return found
+
+
+def mean_known(stacked: FloatMatrix, axis: int = 0) -> FloatVector:
+    """Return the mean along `axis` of what is not NaN; NaN where nothing is."""
+    seen = ~np.isnan(stacked)
+    n_seen = seen.sum(axis=axis)
+    total = np.where(seen, stacked, 0.0).sum(axis=axis)
+    return np.where(n_seen > 0, total / np.maximum(n_seen, 1), np.nan)

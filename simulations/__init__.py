@@ -1,0 +1,1 @@
+"""Offline runs: the demonstration, and later the simulator, on the scaler's own decision code."""

@@ -1,0 +1,84 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+import pytest
+
+from forecasting.default import default_forecaster
+from forecasting.events import Event, WithEvents, usual
+from forecasting.forecaster import Task
+from forecasting.series import Series
+
+MakeTask: TypeAlias = Callable[..., Task]
+MONDAY = 1_736_121_600.0
+DAY = 86_400.0
+
+
+def working_days(days: float, *, free: tuple[int, ...] = ()) -> Series:
+    """Demand of 100 from 9 to 18 on working days that are not `free`, else 10."""
+    minute = np.arange(round(days * 1440))
+    day, hour = minute // 1440, minute % 1440 / 60
+    busy = (hour >= 9) & (hour < 18) & (day % 7 < 5) & ~np.isin(day, free)
+    noise = np.random.default_rng(0).gamma(100, 1 / 100, minute.size)
+    return Series(start_at=MONDAY, step_seconds=60.0, values=np.where(busy, 100.0, 10.0) * noise)
+
+
+def test_a_holiday_is_spent_like_a_weekend_and_a_working_day_is_not(task: MakeTask) -> None:
+    history = working_days(16 + 8.9 / 24)  # Wednesday, six minutes before nine
+    plain = task(level=0.9)
+    wednesday = int(MONDAY / DAY) + 16
+    knowing = replace(plain, holidays=frozenset({wednesday}))
+    assert default_forecaster().fit(history, plain).forecast(history).value > 80
+    assert default_forecaster().fit(history, knowing).forecast(history).value < 40
+
+
+def test_the_day_after_a_holiday_is_a_working_day(task: MakeTask) -> None:
+    history = working_days(17 + 8.9 / 24, free=(16,))
+    asked = replace(task(level=0.9), holidays=frozenset({int(MONDAY / DAY) + 16}))
+    assert default_forecaster().fit(history, asked).forecast(history).value > 80
+
+
+def test_an_event_lifts_the_bound_while_it_is_due(task: MakeTask) -> None:
+    history = working_days(9.5)
+    launch = Event(begin_at=history.end_at + 300, end_at=history.end_at + 3600, factor=3.0)
+    plain = default_forecaster().fit(history, task()).forecast(history)
+    told = WithEvents(forecaster=default_forecaster(), events=(launch,))
+    assert told.fit(history, task()).forecast(history).value == pytest.approx(3 * plain.value)
+    absolute = replace(launch, factor=None, demand=5000.0)
+    told = WithEvents(forecaster=default_forecaster(), events=(absolute,))
+    assert told.fit(history, task()).forecast(history).value == 5000.0
+
+
+def test_a_past_campaign_is_not_expected_again(task: MakeTask) -> None:
+    history = working_days(9.5)
+    begin_at = history.end_at - 26 * 3600
+    campaign = Event(begin_at=begin_at, end_at=begin_at + 5 * 3600, factor=20.0)
+    inside = campaign.covers(history.times)
+    seen = replace(history, values=np.where(inside, history.values * 20.0, history.values))
+    told = WithEvents(forecaster=default_forecaster(), events=(campaign,))
+    plain = default_forecaster().fit(history, task()).forecast(history)
+    assert told.fit(seen, task()).forecast(seen).value == pytest.approx(plain.value)
+
+
+def test_an_outage_does_not_teach_that_nothing_comes(task: MakeTask) -> None:
+    history = working_days(10.45)
+    begin_at = history.end_at - 26 * 3600
+    outage = Event(begin_at=begin_at, end_at=begin_at + 6 * 3600)
+    inside = outage.covers(history.times)
+    seen = replace(history, values=np.where(inside, 0.0, history.values))
+    told = WithEvents(forecaster=default_forecaster(), events=(outage,))
+    assert told.fit(seen, task()).forecast(seen).value > 80
+
+
+def test_a_weekly_event_comes_back_each_week() -> None:
+    weekly = Event(begin_at=MONDAY, end_at=MONDAY + 3600, factor=2.0, every_seconds=7 * DAY)
+    times = MONDAY + np.array([-1.0, 0.0, 3599.0, 3600.0, 7 * DAY, 7 * DAY + 3600])
+    assert weekly.covers(times).tolist() == [False, True, True, False, True, False]
+
+
+def test_an_event_with_an_absolute_demand_leaves_its_own_data_out() -> None:
+    history = working_days(1.0)
+    event = Event(begin_at=MONDAY, end_at=MONDAY + 600, demand=7.0)
+    assert np.isnan(usual(history, (event,)).values[:10]).all()
+    assert not np.isnan(usual(history, (event,)).values[10:]).any()
