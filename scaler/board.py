@@ -18,8 +18,10 @@ from scaler.types import Decision, Evidence, PolicyState, Seen
 # KEDA asks GetMetrics and then IsActive, in sequence; both are one poll.
 POLL_SECONDS = 2.0
 
-# A target that an edited ScaledObject left behind gives up its place after two polls of silence.
+# A target that an edited ScaledObject left behind gives up its place after two polls of silence,
+# to its own namespace; to others only after so long that nothing polls it any more.
 IDLE_SECONDS = 90.0
+IDLE_FOR_OTHERS_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Target:
     asked_at: float  # monotonic seconds of the last RPC about it
     snapshot: Snapshot | None = None
     problem: str = ""  # reason of the last failed read; empty when it went well
+    why: str = ""  # the same in words, fit for an event
     refusal: str = ""  # why the operator's rules forbid what the trigger asks for
     problems: dict[str, int] = field(default_factory=dict)  # reason -> how often, for a counter
     streams: int = 0
@@ -79,7 +82,7 @@ class Target:
 
     def answer(self, at: float) -> Decision:
         """Return the decision for GetMetrics, and keep it for the IsActive of the same poll."""
-        decision = self._current(at)
+        decision = self.in_force(at)
         self._served = (at, decision)
         return decision
 
@@ -87,9 +90,10 @@ class Target:
         """Return what `answer` gave if that was moments ago, else the decision in force."""
         if self._served is not None and at - self._served[0] <= POLL_SECONDS:
             return self._served[1]
-        return self._current(at)
+        return self.in_force(at)
 
-    def _current(self, at: float) -> Decision:
+    def in_force(self, at: float) -> Decision:
+        """Return the decision `at` (monotonic seconds). Raises `BadMetadata`."""
         if isinstance(self.trigger, BadMetadata):
             raise BadMetadata(self.trigger.lines)  # a new one: a raised error grows its traceback
         if self.refusal:
@@ -150,19 +154,24 @@ class Board:
 
     def _make_room(self, namespace: str, at: float) -> None:
         neighbours = [t for t in self._targets.values() if t.key.namespace == namespace]
-        if len(neighbours) >= self._max_per_namespace and not self._evict(neighbours, at):
+        is_crowded = len(neighbours) >= self._max_per_namespace
+        if is_crowded and not self._evict(neighbours, at, IDLE_SECONDS):
             raise TableFull(
                 f"namespace {namespace!r} has {len(neighbours)} targets, the limit of "
                 f"--max-targets-per-namespace"
             )
         everyone = list(self._targets.values())
-        if len(everyone) >= self._max_targets and not self._evict(everyone, at):
+        is_full = len(everyone) >= self._max_targets
+        if is_full and not (
+            self._evict(neighbours, at, IDLE_SECONDS)
+            or self._evict(everyone, at, IDLE_FOR_OTHERS_SECONDS)
+        ):
             raise TableFull(f"{len(everyone)} targets are the limit of --max-targets")
 
-    def _evict(self, candidates: list[Target], at: float) -> bool:
-        """Drop the target that has been idle longest, if it is idle at all."""
+    def _evict(self, candidates: list[Target], at: float, idle_seconds: float) -> bool:
+        """Drop the target that has been idle longest, if it is idle for so long."""
         oldest = min((t for t in candidates if t.streams == 0), key=_asked_at, default=None)
-        if oldest is None or at - oldest.asked_at <= IDLE_SECONDS:
+        if oldest is None or at - oldest.asked_at <= idle_seconds:
             return False
         self._targets = {row: t for row, t in self._targets.items() if t is not oldest}
         return True

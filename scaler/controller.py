@@ -44,6 +44,9 @@ NOT_PERMITTED = "not-permitted"
 # scale-down isn't stabilised the HPA follows (tests/cluster, row 26).
 FIRST_LOOK_SECONDS = 0.5
 
+# How long one tick goes on reading older days; the next one goes on from there.
+HEAD_SECONDS = 5.0
+
 # How many ticks may be missed before the scaler says that it can't answer.
 MISSED_TICKS = 3
 
@@ -74,7 +77,7 @@ class Work:
     as_of: float = float("-inf")
     model: FittedForecaster | None = None
     told: Told | None = None
-    fitted_at: float = float("-inf")  # the boundary of the last fit, also of one that failed
+    fitted: tuple[float, bool] | None = None  # the last fit's boundary, and if all was read then
     fit: asyncio.Task[None] | None = None
     tick: asyncio.Task[None] | None = None
     concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -179,7 +182,7 @@ class Controller:
             trigger = target.trigger
             history = TargetHistory(
                 self._source,
-                trigger.query,
+                replace(trigger.query, owner=target.key.namespace),
                 trigger.params.history_days + MARGIN_DAYS,
                 zero_when_empty=trigger.zero_when_empty,
             )
@@ -209,29 +212,19 @@ class Controller:
         """Bring the history up to `as_of`; when the source has no answer it stays as it was."""
         try:
             async with asyncio.timeout(self._settings.tick_deadline_seconds):
-                if work.history.last_reading is None:
-                    await self._look_once(target, work, as_of)
-                await work.history.advance(as_of)
+                reading = await work.history.advance(as_of)
+                work.as_of = as_of
+                if target.snapshot is None:  # a first answer, before weeks of history are read
+                    self._publish(target, work, _seen(reading, None, work.trigger.params, as_of))
+                began_at = perf_counter()
+                while not work.history.is_complete and perf_counter() - began_at < HEAD_SECONDS:
+                    await work.history.advance(as_of)
         except HistoryUnavailable as exc:
             _note_problem(target, exc.reason, str(exc))
         except TimeoutError:
             _note_problem(target, "timeout", "the source gave no answer within the tick's deadline")
         else:
             _note_problem(target, "", "")
-
-    async def _look_once(self, target: Target, work: Work, as_of: float) -> None:
-        """Publish what demand asks for now, before weeks of history are read."""
-        observed = await self._source.read_instant(work.trigger.query, at=as_of)
-        if isnan(observed) and work.trigger.zero_when_empty:
-            observed = 0.0
-        if not isnan(observed):
-            seen = Seen(
-                as_of=as_of,
-                evidence=Evidence.FRESH,
-                observed_demand=observed,
-                observed_at=as_of,
-            )
-            self._publish(target, work, seen)
 
     async def _conclude(self, target: Target, work: Work) -> None:
         """Decide on the newest data there is, and publish."""
@@ -288,9 +281,11 @@ class Controller:
         if reading is None or (work.fit is not None and not work.fit.done()):
             return
         fit_at = self._fit_boundary(target, reading.series, work.as_of)
-        if fit_at != work.fitted_at:
+        due = (fit_at, work.history.is_complete)
+        if due != work.fitted:  # before the fit: one that fails is tried again next period only
+            work.fitted = due
             past = _last_days(reading.series, fit_at, work.trigger.params)
-            work.fit = self._spawn(self._fit(target, work, past, fit_at))
+            work.fit = self._spawn(self._fit(target, work, past))
 
     def _fit_boundary(self, target: Target, series: Series, as_of: float) -> float:
         """Return the newest refit moment: the same in every server, spread over the targets."""
@@ -311,9 +306,8 @@ class Controller:
         ahead = params.lead_time_seconds + params.step_seconds + self._settings.tick_seconds
         return Task(horizon_seconds=ahead, level=params.quantile, zone=params.zone)
 
-    async def _fit(self, target: Target, work: Work, past: Series, fit_at: float) -> None:
+    async def _fit(self, target: Target, work: Work, past: Series) -> None:
         task = self._task(work.trigger.params)
-        work.fitted_at = fit_at  # before the fit: one that fails is tried again next period only
         try:
             loop = asyncio.get_running_loop()
             model, seconds = await loop.run_in_executor(
@@ -370,6 +364,7 @@ def _note_problem(target: Target, reason: str, message: str) -> None:
     What the operator's rules forbid is the trigger's fault, so KEDA is told like of a bad key.
     """
     target.refusal = message if reason == NOT_PERMITTED else ""
+    target.why = message
     if reason:
         target.problems[reason] = target.problems.get(reason, 0) + 1
     if reason == target.problem:

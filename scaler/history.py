@@ -3,7 +3,9 @@
 Rules
 - Grid points are multiples of the step. A window ends at the newest one <= `as_of` and is exactly
   `history_days` long, so that replicas that started at different times hold equal series.
-- One request a tick at most: a range while a grid point is due, else one instant.
+- The newest hours are read first, so that there is an answer at once; then older days, piece by
+  piece. What was read is kept when a later piece fails, and a piece that fails is halved.
+- Once all is read, one request a tick: a range while a grid point is due, else one instant.
 - The last `SETTLE_POINTS` grid points are asked again with every range: a sample arrives up to a
   scrape after its time, so a point that was just read may be missing or still change.
 - What was observed stays observed: a later answer replaces a value, but a hole in it doesn't
@@ -25,6 +27,8 @@ from scaler.errors import HistoryUnavailable
 from scaler.ports import DemandQuery, HistorySource
 
 SETTLE_POINTS = 5
+FIRST_POINTS = 360  # six hours of minutes: milliseconds even for a dear query
+MAX_POINTS = 10_080  # 7 days of minutes; Prometheus refuses a range of more than 11,000
 SECONDS_PER_DAY = 86_400.0
 
 Observation: TypeAlias = tuple[float, float]  # demand, and its time in Unix seconds
@@ -61,37 +65,56 @@ def known_until(known: Series | None, window: Span) -> Series | None:
     return kept if kept is not None and len(kept) else None
 
 
-def due_span(known: Series | None, window: Span) -> Span | None:
-    """Return the grid points to ask for, None when all of `window` is known.
+def due_span(
+    known: Series | None, window: Span, *, step_seconds: float, n_head: int
+) -> Span | None:
+    """Return the grid points to ask for next, None when all of `window` is known.
 
-    `known` lies within `window` and is a run without breaks, hence has one missing side at most:
-    its head is missing only after the clock stepped back, and then its tail isn't.
+    The newest come first: a few of them when nothing is known, then what time has added, then the
+    older ones, `n_head` at a time. `known` is a run without breaks that lies within `window`.
     """
+    step = step_seconds
+    if known is not None and known.end_at < window.end_at:
+        start_at = max(known.end_at + (1 - SETTLE_POINTS) * step, window.start_at)
+        if window.end_at - start_at < MAX_POINTS * step:
+            return Span(start_at=start_at, end_at=window.end_at)
+        known = None  # too long away: the newest matter most
     if known is None:
-        return window
-    step = known.step_seconds
-    if known.end_at < window.end_at:
-        start_at = known.end_at + (1 - SETTLE_POINTS) * step
+        start_at = window.end_at - (FIRST_POINTS - 1) * step
         return Span(start_at=max(start_at, window.start_at), end_at=window.end_at)
     if known.start_at > window.start_at:
-        return Span(start_at=window.start_at, end_at=known.start_at - step)
+        start_at = max(known.start_at - n_head * step, window.start_at)
+        return Span(start_at=start_at, end_at=known.start_at - step)
     return None
 
 
-def merged(known: Series | None, fresh: Series, window: Span) -> Series:
-    """Return `fresh` laid over `known`, cut to `window`; holes in `fresh` cover nothing."""
+def merged(known: Series | None, fresh: Series) -> Series:
+    """Return `fresh` laid over `known`, which it touches; holes in `fresh` cover nothing.
+
+    Where `fresh` lies apart from `known` it stands alone.
+    """
     step = fresh.step_seconds
-    n_points = round((window.end_at - window.start_at) / step) + 1
+    if known is None or fresh.start_at > known.end_at + step:
+        return fresh
+    start_at = min(known.start_at, fresh.start_at)
+    n_points = round((max(known.end_at, fresh.end_at) - start_at) / step) + 1
     values = np.full(n_points, np.nan)
     for layer in (known, fresh):
-        if layer is None:
-            continue
-        part = layer.between(window.start_at, window.end_at)
-        first = round((part.start_at - window.start_at) / step)
-        place = values[first : first + len(part)]
-        np.copyto(place, part.values, where=~np.isnan(part.values))
+        first = round((layer.start_at - start_at) / step)
+        place = values[first : first + len(layer)]
+        np.copyto(place, layer.values, where=~np.isnan(layer.values))
     values.setflags(write=False)
-    return Series(start_at=window.start_at, step_seconds=step, values=values)
+    return Series(start_at=start_at, step_seconds=step, values=values)
+
+
+def padded(known: Series, window: Span) -> Series:
+    """Return `known` on all of `window`: what is not read yet is not observed."""
+    n_missing = round((known.start_at - window.start_at) / known.step_seconds)
+    if n_missing <= 0:
+        return known
+    values = np.concatenate((np.full(n_missing, np.nan), known.values))
+    values.setflags(write=False)
+    return Series(start_at=window.start_at, step_seconds=known.step_seconds, values=values)
 
 
 def zeros_after(series: Series, observed_at: float) -> Series:
@@ -106,7 +129,7 @@ def zeros_after(series: Series, observed_at: float) -> Series:
 
 
 class TargetHistory:
-    """One target's history. `advance` is called once a tick, never twice at a time.
+    """One target's history. `advance` is never called twice at a time.
 
     `zero_when_empty` is the trigger's `ignoreNullValues: "true"`: a source that answers, but with
     nothing, has then observed a demand of zero. It is applied to what is handed out, never to what
@@ -127,6 +150,8 @@ class TargetHistory:
         self._history_days = history_days
         self._zero_when_empty = zero_when_empty
         self._known: Series | None = None
+        self._n_head = MAX_POINTS
+        self._is_complete = False
         self._newest_observation = UNKNOWN
         self._last_reading: Reading | None = None
 
@@ -135,32 +160,43 @@ class TargetHistory:
         """The newest reading, None before the first success."""
         return self._last_reading
 
-    async def advance(self, as_of: float) -> Reading:
-        """Return what is known as of `as_of`, with one request at most.
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last reading holds all of its window that the source has."""
+        return self._is_complete
 
-        Raises HistoryUnavailable, and then keeps all that it knew.
+    async def advance(self, as_of: float) -> Reading:
+        """Return what is known as of `as_of`, after one request.
+
+        The first reading holds the newest hours only; each further call adds older days until
+        `is_complete`. Raises HistoryUnavailable, and then keeps all that it knew.
         """
-        window = window_of(
-            as_of, history_days=self._history_days, step_seconds=self._query.step_seconds
-        )
+        step = self._query.step_seconds
+        window = window_of(as_of, history_days=self._history_days, step_seconds=step)
         known = known_until(self._known, window)
-        span = due_span(known, window)
-        if known is None or span is not None:
-            known = merged(known, await self._read(span or window), window)
-            answer, answered_at = float(known.values[-1]), window.end_at
-        else:
+        span = due_span(known, window, step_seconds=step, n_head=self._n_head)
+        if span is None and known is not None:
             answer, answered_at = await self._source.read_instant(self._query, at=as_of), as_of
+        else:
+            known = merged(known, await self._read(span or window, window))
+            answer, answered_at = float(known.values[-1]), window.end_at
         self._known = known
+        self._is_complete = known.start_at <= window.start_at
         self._newest_observation = self._newest(
             known, answer, answered_at, window=window, as_of=as_of
         )
-        self._last_reading = self._reading(known, answer, answered_at)
+        self._last_reading = self._reading(padded(known, window), answer, answered_at)
         return self._last_reading
 
-    async def _read(self, span: Span) -> Series:
-        fresh = await self._source.read_range(
-            self._query, start_at=span.start_at, end_at=span.end_at
-        )
+    async def _read(self, span: Span, window: Span) -> Series:
+        try:
+            fresh = await self._source.read_range(
+                self._query, start_at=span.start_at, end_at=span.end_at
+            )
+        except HistoryUnavailable:
+            if span.end_at < window.end_at:  # perhaps too much at once: ask for less
+                self._n_head = max(FIRST_POINTS, self._n_head // 2)
+            raise
         step = self._query.step_seconds
         n_points = round((span.end_at - span.start_at) / step) + 1
         if (fresh.start_at, fresh.step_seconds, len(fresh)) != (span.start_at, step, n_points):

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import ceil
@@ -171,10 +172,12 @@ def parse(metadata: Mapping[str, str]) -> Trigger:
     `BadMetadata` with one line for each bad key.
     """
     given, lines = _resolve(metadata)
+    # A variable may hold a secret of the workload, and errors end in events: its value isn't shown.
+    hidden = SECRET_KEYS | {key for key in given if key not in metadata}
     try:
         read = TriggerMetadata.model_validate(given)
     except ValidationError as exc:
-        lines += _lines_of(exc, given)
+        lines += _lines_of(exc, given, hidden)
         raise BadMetadata(sorted(lines)) from None
     lines += _grid_lines(read)
     params = None
@@ -209,7 +212,7 @@ def _resolve(metadata: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 
 def _grid_lines(read: TriggerMetadata) -> list[str]:
     if DAY_SECONDS % read.step_seconds != 0:
-        return [_line("stepSeconds", str(read.step_seconds))]
+        return [_line("stepSeconds", str(read.step_seconds), frozenset())]
     points = int(read.history_days * DAY_SECONDS / read.step_seconds)
     if points > MAX_HISTORY_POINTS:
         line = (
@@ -231,19 +234,21 @@ def _quoted(text: str) -> str:
     return json.dumps(text[:80], ensure_ascii=False)
 
 
-def _line(key: str, value: str) -> str:
-    shown = "(not shown)" if key in SECRET_KEYS else _quoted(value)
+def _line(key: str, value: str, hidden: AbstractSet[str]) -> str:
+    shown = "(not shown)" if key in hidden else _quoted(value)
     return f"{key}: {shown} is not allowed; allowed is {FIELD_OF_KEY[key][1].description}"
 
 
-def _lines_of(error: ValidationError, given: Mapping[str, str]) -> list[str]:
+def _lines_of(
+    error: ValidationError, given: Mapping[str, str], hidden: AbstractSet[str]
+) -> list[str]:
     lines: list[str] = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         key = str(problem["loc"][0])
         if key not in given:
             lines.append(f"{key}: missing; needed is {FIELD_OF_KEY[key][1].description}")
         else:
-            lines.append(_line(key, given[key]))
+            lines.append(_line(key, given[key], hidden))
     return lines
 
 

@@ -21,6 +21,7 @@ class DemandQuery:
     headers: tuple[tuple[str, str], ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     auth_modes: tuple[str, ...] = ()  # what the trigger expects the operator to have configured
+    owner: str = ""  # the namespace that asks: sources share their turns fairly among owners
 
     def __repr__(self) -> str:
         return f"DemandQuery({self.query!r} at {self.server_address or 'the default source'})"

@@ -13,6 +13,7 @@ from forecasting.default import default_forecaster
 from scaler.adapters.system_clock import ReplayClock, SystemClock
 from scaler.logs import set_up
 from scaler.ports import Clock
+from scaler.server import ServerError
 from scaler.service import new_registry, running
 from scaler.settings import ControllerSettings, ServerSettings, TlsFiles
 from scaler.sources import (
@@ -72,8 +73,13 @@ async def _serve(flags: Mapping[str, Any]) -> None:
                 "tls": flags["tls_certificate_file"] is not None,
             },
         )
-        await stopping.wait()
+        ends = [asyncio.create_task(event.wait()) for event in (stopping, service.failed)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
         logger.info("stopping")
+        if service.failed.is_set():
+            raise ServerError("a loop of the scaler ended by an error, which the log holds")
 
 
 def _with_port(address: str, port: int) -> str:

@@ -1,10 +1,12 @@
 """All parts of a running scaler, put together. The command starts it, tests and the demo too."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -25,15 +27,21 @@ from scaler.servicer import Servicer
 from scaler.settings import ControllerSettings, ServerSettings
 from scaler.telemetry import RpcTelemetry, TargetCollector, TickTelemetry
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A scaler that is up. `grpc_port` and `http_port` are the ports that it really got."""
+    """A scaler that is up. `grpc_port` and `http_port` are the ports that it really got.
+
+    `failed` is set when a loop has ended by an error, which the log holds: time to start anew.
+    """
 
     board: Board
     controller: Controller
     grpc_port: int
     http_port: int
+    failed: asyncio.Event
 
 
 def new_registry() -> CollectorRegistry:
@@ -93,10 +101,15 @@ async def running(
             ticks=ticks,
             fits=fits,
         )
+        failed = asyncio.Event()
         try:
-            async with _serving(controller, servicer, server_settings, registry) as ports:
+            async with _serving(controller, servicer, server_settings, registry, failed) as ports:
                 yield Service(
-                    board=board, controller=controller, grpc_port=ports[0], http_port=ports[1]
+                    board=board,
+                    controller=controller,
+                    grpc_port=ports[0],
+                    http_port=ports[1],
+                    failed=failed,
                 )
         finally:
             fits.shutdown(wait=False, cancel_futures=True)
@@ -109,8 +122,15 @@ async def _serving(
     servicer: Servicer,
     settings: ServerSettings,
     registry: CollectorRegistry,
+    failed: asyncio.Event,
 ) -> AsyncIterator[tuple[int, int]]:
-    http = HttpServer(settings.http_address, registry, lambda: controller.is_ready)
+    stopping = asyncio.Event()
+    http = HttpServer(
+        settings.http_address,
+        registry,
+        is_ready=lambda: controller.is_ready and not stopping.is_set(),
+        is_alive=lambda: not failed.is_set(),
+    )
     grpc_server = GrpcServer(servicer, settings)
     http.start()
     try:
@@ -119,15 +139,25 @@ async def _serving(
             asyncio.create_task(controller.run()),
             asyncio.create_task(_mirror_readiness(controller, grpc_server)),
         ]
+        for loop in loops:
+            loop.add_done_callback(partial(_note_end, failed))
         try:
             yield grpc_server.port, http.port
         finally:
+            stopping.set()
             loops[1].cancel()
             await grpc_server.stop()  # the controller goes last: answers stay current until then
             loops[0].cancel()
             await asyncio.gather(*loops, return_exceptions=True)
     finally:
         http.stop()
+
+
+def _note_end(failed: asyncio.Event, loop: "asyncio.Task[None]") -> None:
+    """Tell that a loop ended otherwise than by being cancelled."""
+    if not loop.cancelled() and (error := loop.exception()) is not None:
+        logger.critical("a loop of the scaler ended", exc_info=error)
+        failed.set()
 
 
 async def _mirror_readiness(controller: Controller, server: GrpcServer) -> None:

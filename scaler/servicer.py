@@ -9,6 +9,7 @@ and the integer field alike; a spec even for metadata that is no good.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from time import perf_counter
 from typing import Any, TypeAlias, TypeVar
@@ -23,6 +24,8 @@ from scaler.ports import Clock
 from scaler.telemetry import RpcTelemetry
 from scaler.types import Decision
 
+logger = logging.getLogger(__name__)
+
 METRIC_NAME = "prewarm-replicas"
 
 STATUS_OF: dict[type[ScalerError], grpc.StatusCode] = {
@@ -34,6 +37,10 @@ STATUS_OF: dict[type[ScalerError], grpc.StatusCode] = {
 
 # A Kubernetes name has at most 253 characters; longer ones are no ScaledObject's.
 MAX_NAME_CHARACTERS = 253
+
+# A trigger has 19 keys of its own; what is far beyond would cost the loop time and memory.
+MAX_METADATA_KEYS = 64
+MAX_METADATA_BYTES = 32 * 1024
 
 # A Kubernetes event holds 1,024 characters, a gRPC trailer a few kilobytes.
 MAX_MESSAGE_CHARACTERS = 1_000
@@ -83,7 +90,7 @@ class Servicer(pb_grpc.ExternalScalerServicer):
                 raise UnknownMetric(
                     f"metricName: {request.metricName[:80]!r} is unknown; allowed is {METRIC_NAME}"
                 )
-            replicas = _permitted(target.answer(self._clock.monotonic())).replicas
+            replicas = _permitted(target, target.answer(self._clock.monotonic())).replicas
             return pb.GetMetricsResponse(
                 metricValues=[
                     pb.MetricValue(
@@ -102,7 +109,7 @@ class Servicer(pb_grpc.ExternalScalerServicer):
         """Return whether the target should run; agrees with the GetMetrics of the same poll."""
 
         def answer(target: Target) -> pb.IsActiveResponse:
-            decision = _permitted(target.answer_again(self._clock.monotonic()))
+            decision = _permitted(target, target.answer_again(self._clock.monotonic()))
             return pb.IsActiveResponse(result=decision.is_active)
 
         return await self._observed("IsActive", context, request, answer)
@@ -142,7 +149,7 @@ class Servicer(pb_grpc.ExternalScalerServicer):
     def _is_active(self, target: Target) -> bool:
         """Return the pushed state. What IsActive would answer with an error is not pushed."""
         try:
-            return _permitted(target.answer_again(self._clock.monotonic())).is_active
+            return _permitted(target, target.in_force(self._clock.monotonic())).is_active
         except ScalerError:
             return False
 
@@ -166,6 +173,10 @@ class Servicer(pb_grpc.ExternalScalerServicer):
             raise BadMetadata(
                 [f"name, namespace: a ScaledObject's have 1 to {MAX_NAME_CHARACTERS} characters"]
             )
+        if len(ref.scalerMetadata) > MAX_METADATA_KEYS or ref.ByteSize() > MAX_METADATA_BYTES:
+            raise BadMetadata(
+                [f"metadata: allowed are {MAX_METADATA_KEYS} keys, {MAX_METADATA_BYTES} bytes"]
+            )
         return self._board.find(
             ref.namespace, ref.name, ref.scalerMetadata, self._clock.monotonic()
         )
@@ -176,6 +187,8 @@ class Servicer(pb_grpc.ExternalScalerServicer):
             self._find(ref)
         except ScalerError:
             return
+        except Exception:  # whatever it is, the spec is answered
+            logger.exception("target not noted")
 
     async def _find_or_abort(self, ref: pb.ScaledObjectRef, context: Context) -> Target:
         try:
@@ -193,29 +206,39 @@ class Servicer(pb_grpc.ExternalScalerServicer):
     ) -> Response:
         """Run a handler's body: its errors become status codes, and it is counted and timed."""
         started_at = perf_counter()
-        code = grpc.StatusCode.OK
+        code = grpc.StatusCode.UNKNOWN  # what the client sees of an error that nobody expected
         try:
             target = self._find(ref)
             if not target.first_look.is_set():
                 # Right after a restart the floor would pull a fleet down that is at work.
                 await target.first_look.wait()
-            return answer(target)
+            response = answer(target)
+        except asyncio.CancelledError:
+            code = grpc.StatusCode.CANCELLED
+            raise
         except ScalerError as exc:
             code = STATUS_OF[type(exc)]
             await context.abort(code, _shown(exc))
             raise
+        else:
+            code = grpc.StatusCode.OK
+            return response
         finally:
             self._telemetry.observe(method, code.name, perf_counter() - started_at)
 
 
 def _shown(error: ScalerError) -> str:
-    return str(error)[:MAX_MESSAGE_CHARACTERS]
+    text = str(error)
+    if len(text) <= MAX_MESSAGE_CHARACTERS:
+        return text
+    return f"{text[: MAX_MESSAGE_CHARACTERS - 20]} ... and more"
 
 
-def _permitted(decision: Decision) -> Decision:
+def _permitted(target: Target, decision: Decision) -> Decision:
     if decision.is_withheld:
+        why = f" ({target.why})" if target.why else ""
         raise Unavailable(
-            f"demand is {decision.seen.evidence}: the trigger asks for an error then (onStale)"
+            f"demand is {decision.seen.evidence}{why}: the trigger asks for an error then (onStale)"
         )
     return decision
 

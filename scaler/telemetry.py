@@ -136,7 +136,8 @@ class TargetCollector(Collector):
         for target, decision in _answers(targets, self._clock.monotonic()):
             labels = _labels(target)
             seen = decision.seen
-            replicas.add_metric(labels, decision.replicas)
+            if not (decision.is_withheld or target.refusal):  # only what KEDA really is told
+                replicas.add_metric(labels, decision.replicas)
             outcome.add_metric([*labels, "predict"], decision.predicted_replicas)
             outcome.add_metric([*labels, "observe"], decision.reactive_replicas)
             for step in decision.steps:
@@ -176,7 +177,7 @@ def _evidence(targets: list[Target], at: float) -> Metric:
 
 def state_of(target: Target, at: float) -> str:
     """Return the target's evidence `at` (monotonic seconds), or "invalid" for bad metadata."""
-    if isinstance(target.trigger, BadMetadata):
+    if isinstance(target.trigger, BadMetadata) or target.refusal:
         return INVALID
     if target.snapshot is None:
         return Evidence.PENDING
@@ -188,6 +189,6 @@ def _errors(targets: list[Target]) -> Metric:
         "prewarm_source_errors", "Failed reads of demand.", labels=[*TARGET_LABELS, "reason"]
     )
     for target in targets:
-        for reason, count in target.problems.items():
+        for reason, count in dict(target.problems).items():  # the loop adds to it
             family.add_metric([*_labels(target), reason], count)
     return family

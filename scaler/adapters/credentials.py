@@ -5,7 +5,6 @@ that is compared (inode, size, time), at every use: one `stat` beside a request.
 """
 
 import base64
-import os
 import threading
 from pathlib import Path
 
@@ -65,10 +64,3 @@ def basic_authorization(username: str, password: str) -> str:
     """Return the Authorization header of a user name and a password (RFC 7617, UTF-8)."""
     pair = f"{username}:{password}".encode()
     return f"Basic {base64.b64encode(pair).decode('ascii')}"
-
-
-def readable_or_reason(path: str) -> str | None:
-    """Return why the file can't be read, None when it can."""
-    if not Path(path).is_file():
-        return "no such file"
-    return None if os.access(path, os.R_OK) else "not readable"

@@ -71,15 +71,11 @@ class PrometheusSource:
         self._on_expensive = on_expensive
         self._endpoints = Endpoints(settings)
 
-    def problems(self, query: DemandQuery) -> tuple[str, ...]:
-        """Return one line for each thing that the operator does not permit `query`."""
-        return self._endpoints.problems(query)
-
     async def read_range(self, query: DemandQuery, *, start_at: float, end_at: float) -> Series:
         """Return the grid points in [start_at, end_at], in as many requests as that takes."""
         endpoint = self._endpoints.endpoint_of(query)
         parts: list[Points] = []
-        async with endpoint.lane.turn() as turn:
+        async with endpoint.lane.turn(query.owner) as turn:
             for first_at, n_points in chunks(start_at, end_at, query.step_seconds):
                 job = functools.partial(
                     _ask_range, endpoint, query, start_at=first_at, n_points=n_points
@@ -94,7 +90,7 @@ class PrometheusSource:
     async def read_instant(self, query: DemandQuery, *, at: float) -> float:
         """Return demand at `at`; NaN when the server answered that it has none."""
         endpoint = self._endpoints.endpoint_of(query)
-        async with endpoint.lane.turn() as turn:
+        async with endpoint.lane.turn(query.owner) as turn:
             job = functools.partial(_ask_instant, endpoint, query, at=at)
             points = await self._ask(turn, endpoint, query, job)
         return float(points.values[0])

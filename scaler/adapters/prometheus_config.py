@@ -108,18 +108,24 @@ def _parsed(path: Path) -> object:
         raise BadConfiguration([f"{path}: not YAML{line}: {error.problem}"]) from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
         raise BadConfiguration([f"{path}: not YAML"]) from None
+    except ValueError:  # 2026-13-01, or a number of ten thousand digits
+        raise BadConfiguration([f"{path}: not YAML: a date or a number is out of range"]) from None
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key that is given twice: plain YAML keeps the last, silently."""
+    """Refuses a key that is a list, or given twice: plain YAML keeps the last, silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen:
-                problem = f"the key {shown(str(key.value))} is given twice"
+            problem = None
+            if not isinstance(key, yaml.ScalarNode):
+                problem = f"a {key.id} can't be a key"
+            elif key.value in seen:
+                problem = f"the key {shown(key.value)} is given twice"
+            if problem is not None:
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            seen.add(str(key.value))
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 

@@ -1,11 +1,11 @@
-"""One server that the scaler reads from: its lane, its session, its credentials, its words."""
+"""One address that the scaler reads from: its session, its credentials, its words."""
 
 import time
 from pathlib import Path
 
 from scaler.adapters.credentials import SecretFile, basic_authorization
 from scaler.adapters.prometheus_connection import Exchange
-from scaler.adapters.prometheus_lane import Lane
+from scaler.adapters.prometheus_lane import SILENCE, Lane
 from scaler.adapters.prometheus_session import GuardedSession
 from scaler.adapters.prometheus_settings import Destination, PrometheusSettings
 from scaler.destinations import Permission, refusal_of_ip
@@ -20,23 +20,30 @@ SERVER_SHARE_OF_DEADLINE = 0.8
 
 
 class Endpoint:
-    """A permitted address and all that belongs to it and goes nowhere else."""
+    """A permitted address and the credentials that belong to it and go nowhere else.
+
+    The lane is shared with every address of the same server, the session with none that has other
+    credentials or other permissions.
+    """
 
     def __init__(
         self,
         permission: Permission,
-        destination: Destination | None,
+        destination: Destination,
         settings: PrometheusSettings,
+        *,
+        lane: Lane,
+        session: GuardedSession,
     ) -> None:
         self.address = str(permission.address)
+        self.lane = lane
+        self.session = session
         self._is_exact = permission.is_exact
         self._settings = settings
-        self._destination = destination or Destination(address=self.address)
+        self._destination = destination
         self._token = _secret(self._destination.bearer_token_file)
         self._password = _secret(self._destination.basic_password_file)
         self._tls_seen = self._tls_files()
-        self.lane = Lane(self.address, requests_at_once=settings.requests_at_once)
-        self.session = self._session()
 
     @property
     def server_deadline_seconds(self) -> float:
@@ -71,7 +78,10 @@ class Endpoint:
     def reported(
         self, failure: HistoryUnavailable, exchange: Exchange, query: DemandQuery
     ) -> HistoryUnavailable:
-        """Return a failure with the address, and without any secret that a server sent back."""
+        """Return a failure with the address, and without any secret that a server sent back.
+
+        A failure that opens the breaker names the server alone: other paths get to read it.
+        """
         secrets = {value for _, value in (*query.headers, *query.parameters)}
         secrets |= set(exchange.headers.values()) - set(FIRST_HEADERS.values())
         secrets |= {value.partition(" ")[2] for value in secrets}  # without "Bearer"
@@ -79,22 +89,8 @@ class Endpoint:
         for secret in sorted(secrets, key=len, reverse=True):
             if len(secret) >= SHORTEST_SECRET_CHARACTERS:
                 message = message.replace(secret, "***")
-        return HistoryUnavailable(failure.reason, f"{self.address}: {message}")
-
-    def close(self) -> None:
-        """End requests under way and close connections."""
-        self.lane.close()
-        self.session.close()
-
-    def _session(self) -> GuardedSession:
-        destination = self._destination
-        session = GuardedSession(
-            connections=self._settings.requests_at_once, retries=self._settings.retries
-        )
-        session.verify = destination.ca_file or not destination.insecure_skip_verify
-        if destination.cert_file is not None and destination.key_file is not None:
-            session.cert = (destination.cert_file, destination.key_file)
-        return session
+        where = self.lane.name if failure.reason in SILENCE else self.address
+        return HistoryUnavailable(failure.reason, f"{where}: {message}")
 
     def _tls_files(self) -> tuple[tuple[int, int] | None, ...]:
         destination = self._destination

@@ -1,4 +1,4 @@
-"""One destination's lane: its threads, its turns and its circuit breaker.
+"""One server's lane: its threads, its turns and its circuit breaker.
 
 A bulkhead: a server that hangs holds up its own lane and no other. A turn is held for the whole of
 a read, so that the reads at the front of a long queue complete, instead of all of them advancing
@@ -7,6 +7,7 @@ a chunk at a time until all run into their deadline.
 
 import asyncio
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 from scaler.adapters.prometheus_breaker import Breaker
 from scaler.adapters.prometheus_connection import Exchange, under_way
+from scaler.adapters.prometheus_turns import Turns
 from scaler.errors import HistoryUnavailable
 
 T = TypeVar("T")
@@ -26,12 +28,12 @@ GRACE_SECONDS = 1.0
 
 
 class Lane:
-    """Runs requests to one destination in threads of its own; used from one event loop."""
+    """Runs requests to one server in threads of its own; used from one event loop."""
 
-    def __init__(self, name: str, *, requests_at_once: int, breaker: Breaker | None = None) -> None:
-        self._name = name
-        self._breaker = breaker or Breaker()
-        self._turns = asyncio.Semaphore(requests_at_once)
+    def __init__(self, name: str, *, requests_at_once: int, wait_seconds: float) -> None:
+        self.name = name
+        self._breaker = Breaker()
+        self._turns = Turns(name, n_turns=requests_at_once, wait_seconds=wait_seconds)
         self._threads = ThreadPoolExecutor(requests_at_once, thread_name_prefix="prometheus")
         self._exchanges: set[Exchange] = set()
         self._lock = threading.Lock()
@@ -39,21 +41,25 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody reads or waits here."""
-        return self._readers == 0
+        """Whether nobody reads or waits here, and no thread is still away."""
+        return self._readers == 0 and not self._exchanges
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator["Turn"]:
-        """Wait for a turn and hold it. Raises HistoryUnavailable while the server is down."""
+    async def turn(self, owner: str) -> AsyncIterator["Turn"]:
+        """Wait for a turn and hold it.
+
+        Raises HistoryUnavailable while the server is down, and "busy" when no turn came in time:
+        that says nothing about the server, so the breaker is not told.
+        """
         self._breaker.check()
         self._readers += 1
         try:
-            await self._turns.acquire()
+            await self._turns.take(owner)
             turn = Turn(self)
             try:
                 yield turn
             finally:
-                turn.when_over(self._turns.release)
+                turn.when_over(functools.partial(self._turns.give_back, owner))
         finally:
             self._readers -= 1
 
@@ -66,7 +72,7 @@ class Lane:
         try:
             future = self._threads.submit(self._work, job, exchange, began_at)
         except RuntimeError:
-            raise HistoryUnavailable("refused", f"{self._name}: the source is closed") from None
+            raise HistoryUnavailable("refused", f"{self.name}: the source is closed") from None
         with self._lock:
             self._exchanges.add(exchange)
         future.add_done_callback(lambda _: self._ended(exchange, began_at))
@@ -74,7 +80,7 @@ class Lane:
 
     def gave_no_answer(self, began_at: float) -> HistoryUnavailable:
         """Note that a thread did not come back in time, and return what to report."""
-        message = f"{self._name}: no answer within the deadline, not even of its name's look-up"
+        message = f"{self.name}: no answer within the deadline, not even of its name's look-up"
         failure = HistoryUnavailable("timeout", message)
         self._breaker.failed(began_at, failure)
         return failure

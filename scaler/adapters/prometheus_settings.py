@@ -78,8 +78,11 @@ class PrometheusSettings:
     retries: int = 2
     # 10,080 points are 0.3 MB; what is larger isn't one series.
     max_response_bytes: int = 16 * 1024 * 1024
-    requests_at_once: int = 8  # for each destination: KEDA's objects must not starve dashboards
-    max_other_servers: int = 64  # kept at a time, of those that only the allow-list names
+    requests_at_once: int = 8  # for each server: KEDA's objects must not starve dashboards
+    # A turn that comes later would leave its request too little of the tick's 60 s.
+    turn_wait_seconds: float = 30.0
+    # Kept at a time, of those that only the allow-list names; half of them for one namespace.
+    max_other_servers: int = 64
     expensive_seconds: float = 5.0
     expensive_samples: float = 20_000_000.0  # 7 days of rate()[5m] over 100 series, 15 s apart
 

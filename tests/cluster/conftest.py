@@ -7,13 +7,23 @@ from harness.fixtures import (
     space,
     stub,
 )
+from harness.story_fixtures import (
+    pytest_collection_finish,
+    pytest_collection_modifyitems,
+    pytest_sessionfinish,
+    story,
+)
 
 __all__ = [
     "cluster",
     "demand",
     "own_prewarm",
     "prewarm",
+    "pytest_collection_finish",
+    "pytest_collection_modifyitems",
     "pytest_runtest_makereport",
+    "pytest_sessionfinish",
     "space",
+    "story",
     "stub",
 ]

@@ -5,12 +5,12 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from harness import is_listening, wait_for
+from harness import wait_for
+from harness.leftovers import Run
 
 REPOSITORY = Path(__file__).parents[2]
 SEARCH_PATH = os.pathsep.join(
@@ -45,40 +45,6 @@ def test_one(cluster, space):
         told.write(f"up {cluster.run.folder} {ports}\\n")
     ENDING
 """
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run said about itself, and the processes that it started."""
-
-    folder: Path
-    ports: tuple[int, ...]
-    processes: frozenset[int]
-
-    @classmethod
-    def read(cls, line: str) -> "Run":
-        _, folder, ports = line.split()
-        return cls(Path(folder), tuple(map(int, ports.split(","))), started_in(folder))
-
-    def is_gone(self) -> bool:
-        return not self.leftovers()
-
-    def leftovers(self) -> list[str]:
-        alive = [f"process {one}" for one in self.processes if Path(f"/proc/{one}").exists()]
-        ports = [f"port {one}" for one in self.ports if is_listening(one)]
-        return alive + ports + ([f"folder {self.folder}"] if self.folder.exists() else [])
-
-
-def started_in(folder: str) -> frozenset[int]:
-    """The processes whose working directory is the run's folder: all that it started."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if str((entry / "cwd").readlink()) == folder:
-                found.add(int(entry.name))
-        except OSError:
-            continue
-    return frozenset(found)
 
 
 # A shell starts background jobs with SIGINT ignored, and children inherit that.

@@ -118,6 +118,9 @@ async def test_the_target_rises_a_lead_time_ahead_of_the_reactive_answer(
         count = round(low + share * (high - low))
         lead = _reached(reactive, count) - _reached(answers, count)
         assert lead >= LEAD_TIME_SECONDS, f"{count} replicas {lead:g} s ahead"
+    quiet = [answer for at, answer in answers.items() if at < rise.begins_at - 30 * MINUTE]
+    assert max(quiet) <= (low + high) / 2, "half an hour before, not everything is asked for"
+    assert sum(answers.values()) <= 1.5 * sum(reactive.values()), "nor for the whole time"
     assert _short(rise, answers) <= 0.1 * _short(rise, reactive)
 
 

@@ -11,10 +11,12 @@ from forecasting.default import default_forecaster
 from forecasting.series import Series
 from rig import LOOPBACK, MONDAY_AT, Rig, StartRig, steady
 from scaler.adapters.memory import MemoryHistorySource
+from scaler.errors import HistoryUnavailable
 from scaler.ports import DemandQuery
-from scaler.settings import ServerSettings
+from scaler.settings import ControllerSettings, ServerSettings
 from scaler.types import Decision, Evidence
-from stand_ins import Failing
+from stand_ins import Failing, Recording
+from webclient import get
 
 NOON = MONDAY_AT + 43_200.0
 
@@ -42,6 +44,8 @@ async def test_the_target_rises_a_lead_time_ahead_of_a_daily_peak(start_rig: Sta
         while rig.clock.now() < NOON + 1_200.0:
             if await rig.value(ref) >= 10 and rose_at is None:
                 rose_at = rig.clock.now()
+            if rig.clock.now() < NOON + 600.0:
+                assert await rig.value(ref) < 5, "ten minutes before, nothing is due"
             await rig.tick()
         assert rose_at is not None
         assert NOON + 1_200.0 - rose_at >= 300 - 60, "one grid step is the resolution"
@@ -79,8 +83,9 @@ async def test_the_first_answer_after_a_restart_is_demand_s_and_not_the_floor(
 ) -> None:
     class SlowHistory(MemoryHistorySource):
         async def read_range(self, query: DemandQuery, *, start_at: float, end_at: float) -> Series:
-            del query, start_at, end_at
-            return await asyncio.Event().wait()  # type: ignore[return-value]
+            if end_at < NOON - 60:  # older days never come
+                await asyncio.Event().wait()
+            return await super().read_range(query, start_at=start_at, end_at=end_at)
 
     async with start_rig(source=SlowHistory({"demand": steady(42.0, end_at=NOON + 60)})) as rig:
         assert await rig.value(rig.ref(warmFloor="1")) == 5
@@ -192,6 +197,50 @@ async def test_a_clock_that_jumps_ahead_reads_what_lies_between(rig: Rig) -> Non
     assert await rig.value(ref) == 7
 
 
+async def test_models_are_fitted_anew_at_boundaries_that_every_server_shares(
+    start_rig: StartRig,
+) -> None:
+    source = MemoryHistorySource({"demand": steady(42.0, end_at=NOON + 90_000, days=20)})
+    early, late = Recording(), Recording()
+    for forecaster, start_at in ((early, NOON), (late, NOON + 7.0)):
+        async with start_rig(source=source, forecaster=forecaster, start_at=start_at) as rig:
+            for _ in range(15):  # six hours and a little
+                await rig.observe(rig.ref())
+                await rig.tick(100)
+    for fits in (early.histories, late.histories):
+        assert len(fits) == 2, "once at the start, once at the next boundary"
+        assert fits[1].end_at - fits[0].end_at == 6 * 3_600
+    for one, other in zip(early.histories, late.histories, strict=True):
+        assert (one.start_at, one.end_at) == (other.start_at, other.end_at)
+        assert np.array_equal(one.values, other.values, equal_nan=True)
+
+
+async def test_a_source_that_hangs_is_given_up_at_the_tick_s_deadline(
+    start_rig: StartRig,
+) -> None:
+    hasty = ControllerSettings(tick_deadline_seconds=0.1)
+    async with start_rig(controller_settings=hasty) as rig:
+        rig.source.hang()
+        assert await rig.value(rig.ref()) == 0
+        await rig.settle()
+        [target] = list(rig.service.board)
+        assert target.problems == {"timeout": 1}
+        assert decision_of(rig).seen.evidence is Evidence.UNKNOWN
+
+
+async def test_ticks_that_never_end_make_the_scaler_unready(rig: Rig) -> None:
+    await rig.observe(rig.ref())
+    url = f"http://127.0.0.1:{rig.service.http_port}/readyz"
+    assert (await get(url)).status == 200
+    rig.source.hang()
+    for _ in range(20):
+        await rig.clock.wait_for_sleepers()
+        rig.clock.advance(15)
+    await rig.clock.wait_for_sleepers()
+    assert (await get(url)).status == 503
+    rig.source.recover()
+
+
 @pytest.mark.parametrize("in_fit", [True, False])
 async def test_a_forecaster_that_fails_costs_the_forecast_and_not_the_answer(
     start_rig: StartRig, caplog: pytest.LogCaptureFixture, *, in_fit: bool
@@ -223,11 +272,42 @@ async def test_a_history_shorter_than_asked_is_answered_by_a_simpler_method(
 
 async def test_history_is_read_once_and_then_only_extended(rig: Rig) -> None:
     await rig.observe(rig.ref())
+    first = [r for r in rig.source.reads if r.kind == "range"]
+    newest_at = max(r.end_at for r in first)
+    assert newest_at - min(r.start_at for r in first) > 28 * 86_400
+    assert first[0].end_at >= newest_at - 60, "the newest hours come first"
+    assert max(r.end_at - r.start_at for r in first) <= 10_080 * 60
+    done = len(rig.source.reads)
     await rig.tick(40)
-    first, *later = [r for r in rig.source.reads if r.kind == "range"]
-    assert first.end_at - first.start_at > 28 * 86_400
+    later = rig.source.reads[done:]
+    assert len(later) == 40, "one request a tick"
     assert all(r.end_at - r.start_at <= 600 for r in later)
-    assert len(rig.source.reads) <= 43, "one request a tick"
+
+
+@pytest.mark.parametrize("on_stale", ["hold", "floor", "error"])
+async def test_days_that_can_not_be_read_cost_neither_the_answer_nor_the_log(
+    start_rig: StartRig, caplog: pytest.LogCaptureFixture, on_stale: str
+) -> None:
+    class OnlyNewest(MemoryHistorySource):
+        async def read_range(self, query: DemandQuery, *, start_at: float, end_at: float) -> Series:
+            if end_at - start_at > 6 * 3_600:
+                raise HistoryUnavailable("query", "query processing would load too many samples")
+            return await super().read_range(query, start_at=start_at, end_at=end_at)
+
+    caplog.set_level(logging.INFO)
+    source = OnlyNewest({"demand": steady(42.0, end_at=NOON + 7_200)})
+    async with start_rig(source=source) as rig:
+        ref = rig.ref(onStale=on_stale, warmFloor="1")
+        await rig.observe(ref)
+        answers = set()
+        for _ in range(20):
+            answers.add(await rig.value(ref))
+            await rig.tick()
+        assert answers == {5}
+        [target] = list(rig.service.board)
+        assert rig.service.controller._works[target].history.is_complete, "smaller pieces pass"
+    assert sum(r.getMessage() == "source failed" for r in caplog.records) == 1
+    assert not [r for r in caplog.records if r.getMessage() == "evidence changed"]
 
 
 async def test_ticks_are_aligned_to_the_clock_whenever_the_server_started(

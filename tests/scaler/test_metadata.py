@@ -107,6 +107,14 @@ def test_secrets_are_in_no_error_and_no_repr() -> None:
     assert "hunter2" not in repr(parse({**GOOD, "customHeaders": "X-Token=hunter2"}))
 
 
+def test_a_variable_of_the_workload_is_in_no_error() -> None:
+    """Whoever may write a ScaledObject names the variable; its value may be another's secret."""
+    with pytest.raises(BadMetadata) as caught:
+        parse({"query": "x", "thresholdFromEnv": "hunter2", "warmFloorFromEnv": "hunter2"})
+    assert len(caught.value.lines) == 2
+    assert "hunter2" not in str(caught.value)
+
+
 def test_the_plain_key_wins_over_its_FromEnv_form() -> None:  # noqa: N802
     assert parse({**GOOD, "warmFloor": "2", "warmFloorFromEnv": "9"}).params.warm_floor == 2
 

@@ -1,6 +1,7 @@
 """Every bad day of a server, over a real socket. The real Prometheus is in test_prometheus.py."""
 
 import asyncio
+import contextlib
 import math
 import socket
 import threading
@@ -559,3 +560,182 @@ async def test_a_head_of_an_answer_without_its_body_is_refused() -> None:
     async with reading(saying(head(length=1_000) + b"{")) as (source, _):
         error = await failure_of(source)
     assert (error.reason, "closed the connection" in str(error)) == ("refused", True)
+
+
+HEAVY, CHEAP = "heavy", "cheap"
+
+
+def heavy_or_cheap(connection: Any, request: Any) -> None:
+    """A server on which one query never comes to an end, and every other at once."""
+    chosen = hanging if request.query["query"] == [HEAVY] else serving("1")
+    chosen(connection, request)
+
+
+def owned(owner: str, query: str = CHEAP, **changes: Any) -> DemandQuery:
+    return DemandQuery(query=query, step_seconds=60, owner=owner, **changes)
+
+
+async def test_a_hundred_heavy_queries_of_one_namespace_do_not_hold_up_another() -> None:
+    async with reading(heavy_or_cheap, request_deadline_seconds=30.0) as (source, server):
+        hung = [
+            asyncio.ensure_future(source.read_instant(owned("a", HEAVY), at=T0)) for _ in range(100)
+        ]
+        while len(server.requests) < 4:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            for _ in range(20):
+                assert await source.read_instant(owned("b"), at=T0) == 1
+        assert sum(request.query["query"] == [HEAVY] for request in server.requests) == 4
+        for read in hung:
+            read.cancel()
+        await asyncio.gather(*hung, return_exceptions=True)
+
+
+async def test_waiting_for_a_turn_is_not_the_servers_timeout() -> None:
+    bounds = {"request_deadline_seconds": 30.0, "turn_wait_seconds": 0.2, "requests_at_once": 2}
+    async with reading(heavy_or_cheap, **bounds) as (source, server):
+        hung = asyncio.ensure_future(source.read_instant(owned("a", HEAVY), at=T0))
+        while not server.requests:
+            await asyncio.sleep(0.01)
+        error = await failure_of(source, owned("a"))
+        assert error.reason == "busy"
+        assert str(error).startswith(f"{server.address}: no turn within 0.2 s; 1 reads wait (1 of")
+        assert await source.read_instant(owned("b"), at=T0) == 1  # the breaker is closed
+        hung.cancel()
+        await asyncio.gather(hung, return_exceptions=True)
+
+
+def threads() -> int:
+    return sum(thread.name.startswith("prometheus") for thread in threading.enumerate())
+
+
+async def test_many_paths_below_one_server_have_its_turns_and_threads_once() -> None:
+    before = threads()
+    with FaultyServer(hanging) as server, FaultyServer(serving("7")) as other:
+        source = PrometheusSource(
+            PrometheusSettings(
+                allow_addresses=(server.address, other.address),
+                request_deadline_seconds=30.0,
+                max_other_servers=4,
+            )
+        )
+        paths = [f"{server.address}/p{number}" for number in range(64)]
+        hung = [
+            asyncio.ensure_future(source.read_instant(owned("a", server_address=path), at=T0))
+            for path in paths
+        ]
+        while len(server.requests) < 4:
+            await asyncio.sleep(0.01)
+        assert await source.read_instant(owned("a", server_address=other.address), at=T0) == 7
+        assert await source.read_instant(owned("b", server_address=other.address), at=T0) == 7
+        assert threads() - before <= 4 + 2
+        assert len(server.requests) == 4
+        await source.close()
+        for read in hung:
+            read.cancel()
+        await asyncio.gather(*hung, return_exceptions=True)
+
+
+async def test_a_server_that_is_down_is_down_for_all_paths_and_tells_none_of_them() -> None:
+    address = refused_address()
+    source = PrometheusSource(PrometheusSettings(allow_addresses=(address,), retries=0))
+    for path in ("team-a", "team-b"):
+        error = await failure_of(source, owned("a", server_address=f"{address}/{path}"))
+        assert str(error).startswith(f"{address}: connection refused")
+    assert "asked again in" in str(error)
+    await source.close()
+
+
+async def test_paths_below_one_server_share_its_connections() -> None:
+    connections = set[int]()
+
+    def behave(connection: Any, request: Any) -> None:
+        connections.add(id(connection.closing))
+        serving("1")(connection, request)
+
+    with FaultyServer(behave) as server:
+        source = PrometheusSource(PrometheusSettings(allow_addresses=(server.address,)))
+        for number in range(3):
+            query = owned("a", server_address=f"{server.address}/p{number}")
+            assert await source.read_instant(query, at=T0) == 1
+        await source.close()
+    assert [request.path for request in server.requests] == [
+        f"/p{number}/api/v1/query" for number in range(3)
+    ]
+    assert len(connections) == 1
+
+
+async def test_a_connection_that_no_wildcard_permits_serves_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FaultyServer(serving("7")) as server:
+
+        def resolve(_: str, port: int, **__: Any) -> list[Any]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        address = f"http://prometheus.monitoring.svc:{server.port}"
+        allowed = (f"{address}/exact", f"http://*.monitoring.svc:{server.port}")
+        source = PrometheusSource(PrometheusSettings(allow_addresses=allowed))
+        assert await source.read_instant(owned("a", server_address=f"{address}/exact"), at=T0) == 7
+        error = await failure_of(source, owned("a", server_address=f"{address}/other"))
+        assert error.reason == "not-permitted"
+        await source.close()
+    assert len(server.requests) == 1
+
+
+async def test_a_namespace_that_opens_many_servers_leaves_room_for_its_neighbours() -> None:
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(FaultyServer(hanging)) for _ in range(4)]
+        source = PrometheusSource(
+            PrometheusSettings(
+                allow_addresses=tuple(server.address for server in servers),
+                request_deadline_seconds=30.0,
+                max_other_servers=4,
+            )
+        )
+
+        def read(owner: str, number: int) -> asyncio.Task[float]:
+            query = owned(owner, server_address=servers[number].address)
+            return asyncio.create_task(source.read_instant(query, at=T0))
+
+        hung = [read("a", 0), read("a", 1)]
+        await asyncio.sleep(0)
+        error = await failure_of(source, owned("a", server_address=servers[2].address))
+        assert error.reason == "busy"
+        assert "2 other servers are open, 2 of them for the same namespace" in str(error)
+
+        servers[3].behave = serving("7")
+        assert await read("b", 3) == 7
+        await source.close()
+        await asyncio.gather(*hung, return_exceptions=True)
+
+
+async def test_when_servers_are_too_many_an_idle_one_of_whom_has_most_is_closed() -> None:
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(FaultyServer(serving(str(n)))) for n in range(4)]
+        addresses = [server.address for server in servers]
+        source = PrometheusSource(
+            PrometheusSettings(allow_addresses=tuple(addresses), max_other_servers=3)
+        )
+
+        async def read(owner: str, number: int) -> None:
+            query = owned(owner, server_address=addresses[number])
+            assert await source.read_instant(query, at=T0) == number
+
+        await read("b", 0)
+        before = threads()
+        await read("a", 1)
+        for _ in range(5):
+            await read("a", 2)  # in the place of 1, then kept
+            await read("b", 0)  # is still open: it never moved
+        assert await settled_at(threads, before + 1)
+        await source.close()
+
+
+async def settled_at(count: Callable[[], int], expected: int) -> bool:
+    """Wait until `count` is what is expected: threads that are let go end in their own time."""
+    async with asyncio.timeout(5):
+        while count() != expected:
+            await asyncio.sleep(0.01)
+    return True

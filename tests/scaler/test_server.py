@@ -1,5 +1,6 @@
 import asyncio
 import socket
+from contextlib import AsyncExitStack
 
 import grpc
 import pytest
@@ -9,7 +10,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from rig import LOOPBACK, Rig, StartRig
 from scaler.pb import externalscaler_pb2 as pb
-from scaler.server import SERVICE_NAME, ServerError
+from scaler.server import OPTIONS, SERVICE_NAME, ServerError
 from scaler.settings import ServerSettings
 from webclient import get
 
@@ -114,3 +115,86 @@ async def test_a_call_under_way_is_finished_at_the_end(start_rig: StartRig) -> N
         calls = [rig.stub.GetMetricSpec(rig.ref()) for _ in range(50)]
         answers = await asyncio.gather(*calls)
     assert all(isinstance(answer, pb.GetMetricSpecResponse) for answer in answers)
+
+
+async def test_health_turns_before_the_end_and_readiness_with_it(start_rig: StartRig) -> None:
+    async with AsyncExitStack() as channels:
+        async with start_rig() as rig:
+            await rig.tick()
+            address = f"127.0.0.1:{rig.service.grpc_port}"
+            channel = await channels.enter_async_context(grpc.aio.insecure_channel(address))
+            watch = health_pb2_grpc.HealthStub(channel).Watch(
+                health_pb2.HealthCheckRequest(service=SERVICE_NAME)
+            )
+            while (await watch.read()).status != health_pb2.HealthCheckResponse.SERVING:
+                pass
+        last = await watch.read()
+    assert last.status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_a_loop_that_ends_by_an_error_is_no_longer_alive(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("told to fail")
+
+    monkeypatch.setattr(rig.service.board, "drop_forgotten", fail)
+    await rig.clock.wait_for_sleepers()
+    rig.clock.advance(15)
+    async with asyncio.timeout(5):
+        await rig.service.failed.wait()
+    page = await get(f"http://127.0.0.1:{rig.service.http_port}/healthz")
+    assert page.status == 503
+    assert "a loop of the scaler ended" in caplog.text
+
+
+async def test_http_listens_on_an_ipv6_address_too(start_rig: StartRig) -> None:
+    settings = ServerSettings(grpc_address="127.0.0.1:0", http_address="[::1]:0")
+    async with start_rig(server_settings=settings) as rig:
+        assert (await get(f"http://[::1]:{rig.service.http_port}/healthz")).status == 200
+
+
+def test_a_connection_that_went_silent_is_noticed() -> None:
+    options = dict(OPTIONS)
+    assert options["grpc.keepalive_time_ms"] <= 60_000
+    assert options["grpc.keepalive_permit_without_calls"] == 1
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{f"key{i}": "1" for i in range(65)}, {"query": "x" * 33_000, "threshold": "1"}],
+)
+async def test_metadata_beyond_all_reason_is_refused_and_takes_no_room(
+    rig: Rig, metadata: dict[str, str]
+) -> None:
+    ref = pb.ScaledObjectRef(name="llm", namespace="prod", scalerMetadata=metadata)
+    assert len((await rig.stub.GetMetricSpec(ref)).metricSpecs) == 1
+    with pytest.raises(grpc.aio.AioRpcError, match="metadata: allowed are") as caught:
+        await rig.stub.IsActive(ref)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert len(rig.service.board) == 0
+
+
+async def test_errors_nobody_expected_are_not_counted_as_fine(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("told to fail")
+
+    monkeypatch.setattr(rig.service.board, "find", fail)
+    assert len((await rig.stub.GetMetricSpec(rig.ref())).metricSpecs) == 1, "never fails"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await rig.stub.IsActive(rig.ref())
+    assert caught.value.code() is grpc.StatusCode.UNKNOWN
+    page = (await get(f"http://127.0.0.1:{rig.service.http_port}/metrics")).text
+    assert 'prewarm_rpc_total{code="UNKNOWN",method="IsActive"} 1.0' in page
+
+
+async def test_forbidden_and_withheld_targets_are_shown_as_what_they_are(rig: Rig) -> None:
+    rig.source.fail("not-permitted", "serverAddress: no")
+    with pytest.raises(grpc.aio.AioRpcError):
+        await rig.value(rig.ref())
+    page = (await get(f"http://127.0.0.1:{rig.service.http_port}/metrics")).text
+    [line] = [row for row in page.splitlines() if 'evidence="invalid"' in row]
+    assert line.endswith(" 1.0")
+    assert "prewarm_replicas{" not in page

@@ -97,12 +97,13 @@ async def started_rig(
     start_at: float = MONDAY_AT + DAY_SECONDS / 2,
     server_settings: ServerSettings | None = None,
     forecaster: Forecaster | None = None,
+    controller_settings: ControllerSettings | None = None,
 ) -> AsyncIterator[Rig]:
     """Run a scaler for the length of the block."""
     clock = ManualClock(start_at)
     source = source or MemoryHistorySource({"demand": steady(42.0, end_at=start_at + 3600)})
     registry = CollectorRegistry()
-    settings = ControllerSettings()
+    settings = controller_settings or ControllerSettings()
     async with (
         running(
             source=source,

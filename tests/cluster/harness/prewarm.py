@@ -56,6 +56,11 @@ class Prewarm:
         """The gRPC address, as `scalerAddress` wants it."""
         return f"localhost:{self.port}" if self.host == "127.0.0.1" else f"{self.host}:{self.port}"
 
+    @property
+    def metrics_address(self) -> str:
+        """The address of its own metrics."""
+        return f"http://{self._http_address}/metrics"
+
     def start(self) -> Program:
         """Start it and wait until it says that it is ready."""
         self.program = self._run.start(
@@ -90,7 +95,7 @@ class Prewarm:
 
     def metrics(self) -> dict[str, float]:
         """Its own metrics, by name with labels, as they stand on the page."""
-        lines = fetch(f"http://{self._http_address}/metrics").splitlines()
+        lines = fetch(self.metrics_address).splitlines()
         samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
         return {name: float(value) for name, _, value in samples}
 
