@@ -5,60 +5,32 @@ daily rise of its last two days and runs through it, so nothing of the rise is k
 """
 
 import asyncio
-import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import grpc
-import numpy as np
 import pytest
 
 from forecasting.default import default_forecaster
 from forecasting.series import Series
 from prometheus_server import PrometheusBinaries, PrometheusServer, Samples, prometheus_binaries
 from rig import Rig, started_rig
+from rises import WARM_FLOOR, Rise, steepest_rise
 from scaler.adapters.prometheus import PrometheusSource
 from scaler.adapters.prometheus_config import load_settings
 from scaler.pb import externalscaler_pb2 as pb
-from traces import trace
 
 __all__ = ["prometheus_binaries"]
 
 pytestmark = pytest.mark.prometheus
 
-TRACE = "crane_input8_1min"  # 16 days of minutes
-NOW = 1_795_500_000.0 - 1_795_500_000.0 % 60
 LEAD_TIME_SECONDS = 600.0
-WARM_FLOOR = 6
 MINUTE = 60.0
-
-
-@dataclass(frozen=True)
-class Rise:
-    """The steepest hour of the last two days."""
-
-    demand: Series
-    begins_at: float
-    threshold: float
-
-    def needed(self, at: float) -> int:
-        """Replicas that demand needs at a grid point: what a reactive scaler would answer."""
-        index = int((at - self.demand.start_at) // self.demand.step_seconds)
-        return max(WARM_FLOOR, math.ceil(self.demand.values[index] / self.threshold))
 
 
 @pytest.fixture(scope="module")
 def rise() -> Rise:
-    demand = trace(TRACE, ends_at=NOW)
-    smooth = np.convolve(demand.values, np.ones(15) / 15, mode="same")
-    candidates = np.arange(len(demand) - 2 * 1_440, len(demand) - 180)
-    steepest = candidates[np.argmax(smooth[candidates + 60] - smooth[candidates])]
-    return Rise(
-        demand=demand,
-        begins_at=float(demand.times[steepest]),
-        threshold=float(smooth.max()) / 20,
-    )
+    return steepest_rise()
 
 
 @pytest.fixture(scope="module")

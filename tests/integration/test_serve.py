@@ -1,6 +1,8 @@
 """The command as a user starts it: flags, signals, log and replay."""
 
 import asyncio
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
@@ -9,6 +11,7 @@ import numpy as np
 from forecasting.series import Series
 from prometheus_server import PrometheusServer, Samples, newest
 from rig import MONDAY_AT
+from rises import steepest_rise
 from scaler.pb import externalscaler_pb2 as pb
 from scaler.pb import externalscaler_pb2_grpc as pb_grpc
 from serve_process import ServeProcess, serving
@@ -101,3 +104,54 @@ async def test_an_address_that_is_not_permitted_is_never_connected_to() -> None:
         assert details.startswith("INVALID_ARGUMENT serverAddress")
         assert await served.terminate() == 0
     assert calls == []
+
+
+REPLAY_SPEED = 240.0
+LEAD_TIME_SECONDS = 600.0
+
+
+async def test_serve_meets_the_rise_of_a_real_trace_a_lead_time_ahead(tmp_path: Path) -> None:
+    """The command, a real Prometheus and a real trace, two hours in half a minute."""
+    rise = steepest_rise()
+    begins_at = datetime.fromtimestamp(rise.begins_at - 45 * 60, UTC).isoformat()
+    metadata = {
+        "query": "demand", "threshold": repr(rise.threshold), "warmFloor": "6",
+        "leadTimeSeconds": f"{LEAD_TIME_SECONDS:g}",
+    }  # fmt: skip
+    target = pb.ScaledObjectRef(name="llm", namespace="prod", scalerMetadata=metadata)
+    request = pb.GetMetricsRequest(scaledObjectRef=target, metricName="prewarm-replicas")
+    answered: dict[int, float] = {}  # replicas -> when first asked for, replayed seconds
+    reactive: dict[int, float] = {}
+    with PrometheusServer(newest(), tmp_path, [Samples.gauge("demand", rise.demand)]) as prometheus:
+        flags = ("--replay-from", begins_at, "--replay-speed", f"{REPLAY_SPEED:g}")
+        async with serving("--prometheus-address", prometheus.address, *flags) as served:
+            started = time.monotonic()
+            async with grpc.aio.insecure_channel(served.grpc_address) as channel:
+                stub = pb_grpc.ExternalScalerStub(channel)
+                while (at := (time.monotonic() - started) * REPLAY_SPEED) < 130 * 60:
+                    [value] = (await stub.GetMetrics(request)).metricValues
+                    assert value.metricValue >= 6, "never under the floor"
+                    page = (await get(f"http://{served.http_address}/metrics")).text
+                    _note(answered, value.metricValue, at)
+                    _note(reactive, _reactive_of(page), at)
+                    await asyncio.sleep(0.05)
+            assert await served.terminate() == 0
+    low, high = rise.needed(rise.begins_at), rise.needed(rise.begins_at + 3_600)
+    for share in (0.5, 0.75, 1.0):
+        count = round(low + share * (high - low))
+        lead = reactive[count] - answered[count]
+        assert lead >= LEAD_TIME_SECONDS - 60, (
+            f"{count} replicas {lead:g} s ahead"
+        )  # a poll is 12 s
+    assert answered[high] > 30 * 60, "half an hour in, the top isn't asked for yet"
+
+
+def _note(first: dict[int, float], replicas: int, at: float) -> None:
+    for count in range(1, int(replicas) + 1):
+        first.setdefault(count, at)
+
+
+def _reactive_of(page: str) -> int:
+    rows = [row for row in page.splitlines() if row.startswith("prewarm_replicas_by_mode{")]
+    found = [row for row in rows if 'mode="observe"' in row]
+    return int(float(found[0].rpartition(" ")[2])) if found else 0
