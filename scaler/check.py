@@ -31,7 +31,7 @@ from scaler.capacity import MAX_REPLICAS
 from scaler.controller import Controller
 from scaler.destinations import BadAddress, parse_address
 from scaler.errors import HistoryUnavailable
-from scaler.history import zeros_after
+from scaler.history import merged, zeros_after
 from scaler.lint import lint
 from scaler.lint.facts import Facts
 from scaler.lint.pace import reachable_replicas
@@ -57,6 +57,7 @@ from scaler.types import Decision, Evidence
 
 FINE, FOUND, UNUSABLE = 0, 1, 2
 DAY_SECONDS = 86_400.0
+MAX_READ_SECONDS = 50.0  # here a person waits for all of the history
 STANDARD_INPUT = "-"
 
 # By the reasons of HistoryUnavailable: what to try, in a line.
@@ -70,6 +71,7 @@ NEXT_STEPS = {
     "several-series": "let the query return one series: sum(...)",
     "bad-answer": "does the address belong to a Prometheus?",
     "query": "try the query in the Prometheus UI",
+    "busy": "try again, or raise turn_wait_seconds in --prometheus-config",
     "missing-file": "name an existing file with --file",
 }
 
@@ -186,11 +188,12 @@ class _Watched:
     async def read_range(self, query: DemandQuery, *, start_at: float, end_at: float) -> Series:
         try:
             read = self._source.read_range(self._named(query), start_at=start_at, end_at=end_at)
-            self.series = await read
+            piece = await read
         except HistoryUnavailable as exc:
             self.problem = exc
             raise
-        return self.series
+        self.series = merged(self.series, piece)
+        return piece
 
     async def read_instant(self, query: DemandQuery, *, at: float) -> float:
         try:
@@ -280,7 +283,7 @@ async def decide_now(
             source,
             default_forecaster(),
             clock,
-            settings=ControllerSettings(),
+            settings=ControllerSettings(head_seconds=MAX_READ_SECONDS),
             telemetry=TickTelemetry(CollectorRegistry()),
             ticks=workers,
             fits=workers,

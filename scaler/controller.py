@@ -44,9 +44,6 @@ NOT_PERMITTED = "not-permitted"
 # scale-down isn't stabilised the HPA follows (tests/cluster, row 26).
 FIRST_LOOK_SECONDS = 0.5
 
-# How long one tick goes on reading older days; the next one goes on from there.
-HEAD_SECONDS = 5.0
-
 # How many ticks may be missed before the scaler says that it can't answer.
 MISSED_TICKS = 3
 
@@ -217,12 +214,14 @@ class Controller:
                 if target.snapshot is None:  # a first answer, before weeks of history are read
                     self._publish(target, work, _seen(reading, None, work.trigger.params, as_of))
                 began_at = perf_counter()
-                while not work.history.is_complete and perf_counter() - began_at < HEAD_SECONDS:
+                while not work.history.is_complete and (
+                    perf_counter() - began_at < self._settings.head_seconds
+                ):
                     await work.history.advance(as_of)
         except HistoryUnavailable as exc:
             _note_problem(target, exc.reason, str(exc))
         except TimeoutError:
-            _note_problem(target, "timeout", "the source gave no answer within the tick's deadline")
+            _note_problem(target, "timeout", "not all was read within the tick's deadline")
         else:
             _note_problem(target, "", "")
 

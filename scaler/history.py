@@ -27,6 +27,7 @@ from scaler.errors import HistoryUnavailable
 from scaler.ports import DemandQuery, HistorySource
 
 SETTLE_POINTS = 5
+TOO_MUCH = frozenset({"query", "timeout", "too-large"})  # what a smaller piece may mend
 FIRST_POINTS = 360  # six hours of minutes: milliseconds even for a dear query
 MAX_POINTS = 10_080  # 7 days of minutes; Prometheus refuses a range of more than 11,000
 SECONDS_PER_DAY = 86_400.0
@@ -193,8 +194,8 @@ class TargetHistory:
             fresh = await self._source.read_range(
                 self._query, start_at=span.start_at, end_at=span.end_at
             )
-        except HistoryUnavailable:
-            if span.end_at < window.end_at:  # perhaps too much at once: ask for less
+        except HistoryUnavailable as exc:
+            if span.end_at < window.end_at and exc.reason in TOO_MUCH:
                 self._n_head = max(FIRST_POINTS, self._n_head // 2)
             raise
         step = self._query.step_seconds

@@ -11,6 +11,8 @@ class ControllerSettings:
     # Samples stamped before a tick still arrive after it: a scrape takes its time.
     settle_seconds: float = 1.0
     tick_deadline_seconds: float = 60.0
+    # How long one tick goes on reading older days; the next one goes on from there.
+    head_seconds: float = 5.0
     # A fit learns the shape of days; the level of the last minutes enters with each forecast.
     refit_seconds: float = 21_600.0
     refit_seconds_when_young: float = 3_600.0  # a short history doubles quickly

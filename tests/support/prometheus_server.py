@@ -196,7 +196,9 @@ class PrometheusServer:
 
     def pause(self) -> None:
         """Let it hang: connections are accepted, nothing is answered."""
-        self._running().send_signal(signal.SIGSTOP)
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # it stops a moment later
 
     def resume(self) -> None:
         """Let it go on."""
