@@ -9,6 +9,7 @@ import matplotlib as mpl
 import matplotlib.dates as mdates
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from .contest import COLD_START, FLOOR, PREWARM, REACTIVE
 from .told import Told
@@ -22,7 +23,7 @@ TITLES = {
     PREWARM: "Prewarm asks for them a cold start ahead",
 }
 STYLE: Any = {"font.size": 10.5, "axes.spines.top": False, "axes.spines.right": False}
-HEADROOM = 1.12
+HEADROOM = 1.35  # of the highest value: the room for the legend
 
 
 def save_picture(told: Told, path: Path) -> None:
@@ -97,6 +98,7 @@ def _dress(axes: Any, other: Any, told: Told, times: Sequence[float]) -> None:
     top = max([*bounds, *(told.play.demand_at(at) for at in times)]) / told.play.threshold
     axes.set_ylim(0, top * HEADROOM)
     axes.set_xlim(_time(told, told.start_at), _time(told, told.end_at))
+    axes.yaxis.set_major_locator(MultipleLocator(4))
     for axes_side in (axes, other):
         axes_side.axhline(FLOOR, color=FLOOR_COLOUR, linewidth=1, linestyle=":", label="minimum")
     formatter: Any = mdates.DateFormatter

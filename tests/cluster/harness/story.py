@@ -14,8 +14,9 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import parts
 
@@ -26,6 +27,7 @@ from .gateway import QUERY, Gateway
 from .play import Play, next_minute, real_trace
 from .settings import REAL
 from .stage import Stage, staged
+from .table import table
 from .told import Seam, Told
 from .waiting import wait_for
 
@@ -101,22 +103,23 @@ def seam(gateway: Gateway, play: Play, end_at: float) -> Seam:
     )
 
 
-def write(told: Told, *, figures: Path, picture: Path) -> None:
-    """Write the figures and the picture."""
-    from benchmarks.machine import machine  # noqa: PLC0415 - lies outside of the tests
-
+def write(
+    told: Told, *, made_on: Mapping[str, Any], figures: Path, picture: Path
+) -> dict[str, Any]:
+    """Write the figures and the picture, and return the figures."""
     from .picture import save_picture  # noqa: PLC0415 - matplotlib takes a second to load
 
     versions = {
         family.name: family.version
         for family in (parts.KUBERNETES, parts.KEDA, parts.KWOK, parts.ETCD, parts.PROMETHEUS)
     }
-    document = told.document(machine("keda-prewarm"), versions)
+    document = told.document(made_on, versions)
     text = _with_short_lists(json.dumps(document, indent=1))
     for path in (figures, picture):
         path.parent.mkdir(parents=True, exist_ok=True)
     figures.write_text(f"{text}\n")
     save_picture(told, picture)
+    return document
 
 
 def _with_short_lists(text: str) -> str:
@@ -145,17 +148,19 @@ def main(arguments: list[str] | None = None) -> int:
     if play is None:
         _say("the trace is not there; PREWARM_TRACES names its folder")
         return 2
+    made_on = _machine()
     told = tell(play, say=_say, end_seconds=options.seconds)
-    write(told, figures=options.figures, picture=options.picture)
-    for side in SIDES:
-        found = told.outcome(side)
-        _say(
-            f"{side:9} short by {found.shortage_demand_seconds:.0f} demand-seconds in "
-            f"{found.short_seconds} s, held {found.replica_seconds} replica-seconds, "
-            f"at least {found.lowest_ready} ready"
-        )
+    document = write(told, made_on=made_on, figures=options.figures, picture=options.picture)
+    _say(f"\n{table(document)}")
     _say(f"{PREWARM}'s shortage is {told.shortage_ratio:.3f} of the other; see {options.figures}")
     return 0
+
+
+def _machine() -> dict[str, str | int | float]:
+    """The line that every result file has, with the load before the story."""
+    from benchmarks.machine import machine  # noqa: PLC0415 - found where the command runs
+
+    return machine("keda-prewarm")
 
 
 def _say(line: str) -> None:
