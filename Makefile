@@ -36,11 +36,11 @@ test: check ## all tests but those of the cluster, after lint, types and import 
 	$(BIN)/python -m pytest -m "not cluster" $(PYTEST_FLAGS)
 
 test-cluster: $(STAMP) ## the tests with a real Kubernetes, KEDA and HPA (needs Go >= 1.26)
-	@PYTHONPATH=tests/support $(BIN)/python -m parts --cluster prometheus
+	@PYTHONPATH=tests/support $(BIN)/python -m parts --cluster prometheus promtool
 	PREWARM_REQUIRE_PARTS=1 $(BIN)/python -m pytest tests/cluster $(PYTEST_FLAGS)
 
 cluster: $(STAMP) ## a control plane with KEDA and fake GPU nodes, until Ctrl-C
-	@PYTHONPATH=tests/support $(BIN)/python -m parts --cluster prometheus
+	@PYTHONPATH=tests/support $(BIN)/python -m parts --cluster prometheus promtool
 	@PYTHONPATH=tests/support:tests/cluster $(BIN)/python -m harness
 
 check: $(STAMP) lint types imports proto-check ## lint, types, import rules, stubs: no tests

@@ -283,7 +283,7 @@ async def decide_now(
             source,
             default_forecaster(),
             clock,
-            settings=ControllerSettings(head_seconds=MAX_READ_SECONDS),
+            settings=ControllerSettings(head_seconds=MAX_READ_SECONDS, is_all_in_first_tick=True),
             telemetry=TickTelemetry(CollectorRegistry()),
             ticks=workers,
             fits=workers,

@@ -39,10 +39,10 @@ MARGIN_DAYS = 1.0
 
 NOT_PERMITTED = "not-permitted"
 
-# The first answer about a target waits so long for its first tick: half of the second within which
-# KEDA is to be answered. Without it a scaler that restarts says "floor" to every object, and where
+# The first answer about a target waits so long for its first tick, within the second in which KEDA
+# is to be answered. Without it a scaler that restarts says "floor" to every object, and where
 # scale-down isn't stabilised the HPA follows (tests/cluster, row 26).
-FIRST_LOOK_SECONDS = 0.5
+FIRST_LOOK_SECONDS = 0.8
 
 # How many ticks may be missed before the scaler says that it can't answer.
 MISSED_TICKS = 3
@@ -194,10 +194,12 @@ class Controller:
 
     async def _tick(self, target: Target, work: Work, as_of: float) -> None:
         started_at = perf_counter()
+        is_first = target.snapshot is None and not self._settings.is_all_in_first_tick
         try:
-            await self._gather(target, work, as_of)
+            await self._gather(target, work, as_of, is_first=is_first)
             work.as_of = as_of
-            self._start_fit_if_due(target, work)
+            if not is_first:
+                self._start_fit_if_due(target, work)
             await self._conclude(target, work)
         except Exception:  # the broad except of the loop: a tick may fail, the loop may not
             logger.exception("tick failed", extra=_names(target))
@@ -205,18 +207,13 @@ class Controller:
         finally:
             self._telemetry.tick_seconds.observe(perf_counter() - started_at)
 
-    async def _gather(self, target: Target, work: Work, as_of: float) -> None:
+    async def _gather(self, target: Target, work: Work, as_of: float, *, is_first: bool) -> None:
         """Bring the history up to `as_of`; when the source has no answer it stays as it was."""
         try:
             async with asyncio.timeout(self._settings.tick_deadline_seconds):
-                reading = await work.history.advance(as_of)
-                work.as_of = as_of
-                if target.snapshot is None:  # a first answer, before weeks of history are read
-                    self._publish(target, work, _seen(reading, None, work.trigger.params, as_of))
-                began_at = perf_counter()
-                while not work.history.is_complete and (
-                    perf_counter() - began_at < self._settings.head_seconds
-                ):
+                await work.history.advance(as_of)
+                head_until = perf_counter() + (0.0 if is_first else self._settings.head_seconds)
+                while not work.history.is_complete and perf_counter() < head_until:
                     await work.history.advance(as_of)
         except HistoryUnavailable as exc:
             _note_problem(target, exc.reason, str(exc))

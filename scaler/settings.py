@@ -13,6 +13,9 @@ class ControllerSettings:
     tick_deadline_seconds: float = 60.0
     # How long one tick goes on reading older days; the next one goes on from there.
     head_seconds: float = 5.0
+    # After a restart every target is new at once: older days and fits wait for the second tick, so
+    # that each target's first look comes first. A check has one target and one tick.
+    is_all_in_first_tick: bool = False
     # A fit learns the shape of days; the level of the last minutes enters with each forecast.
     refit_seconds: float = 21_600.0
     refit_seconds_when_young: float = 3_600.0  # a short history doubles quickly

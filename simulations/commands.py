@@ -100,8 +100,8 @@ def demo(
     except (ScalerCallFailed, ServerError, OSError) as exc:
         raise click.ClickException(str(exc)) from exc
     click.echo()
-    for sentence in sentences(verdict):
-        click.echo(sentence)
+    for sentence in sentences(verdict):  # wrapped at words in a terminal, whole in a file
+        console.print(sentence, markup=False, highlight=False, soft_wrap=not console.is_terminal)
     click.echo(f"Picture: {plot}")
     for complaint in complaints(verdict):
         click.echo(f"Failed: {complaint}", err=True)

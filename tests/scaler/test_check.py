@@ -287,7 +287,7 @@ async def test_the_decision_is_the_one_that_a_server_gives_keda():
             forecaster=default_forecaster(),
             clock=ManualClock(NOW),
             server_settings=anywhere,
-            controller_settings=ControllerSettings(),
+            controller_settings=ControllerSettings(is_all_in_first_tick=True),
             registry=CollectorRegistry(),
         ) as service,
         grpc.aio.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel,

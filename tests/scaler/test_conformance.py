@@ -180,7 +180,7 @@ async def test_row_20_IsActive_is_answered_also_when_the_source_fails(rig: Rig) 
     assert await rig.active(rig.ref(warmFloor="1")) is True
 
 
-async def test_row_21_without_a_first_look_the_floor_is_answered_half_a_second_later(
+async def test_row_21_without_a_first_look_the_floor_is_answered_within_a_second(
     rig: Rig,
 ) -> None:
     rig.source.hang()

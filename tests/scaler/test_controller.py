@@ -92,7 +92,7 @@ async def test_the_first_answer_after_a_restart_is_demand_s_and_not_the_floor(
         assert await rig.active(rig.ref()) is True
     async with start_rig() as rig:
         rig.source.hang()
-        assert await rig.value(rig.ref(warmFloor="1")) == 1, "no evidence within half a second"
+        assert await rig.value(rig.ref(warmFloor="1")) == 1, "no evidence within a second"
 
 
 async def test_a_restart_while_the_source_is_down_gives_the_floor_and_stays_awake(
