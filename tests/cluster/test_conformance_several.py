@@ -133,6 +133,11 @@ def test_row_29_two_hundred_objects_are_answered_without_a_query_for_each_call(
         every_seconds=1.0,
         last_seen=lambda: sorted(replicas_of(crowd)),
     )
+    wait_for(
+        lambda: queries_of_a_tick(demand) <= N_OBJECTS,
+        "the history of each has been read once",
+        within_seconds=240,
+    )
     calls, queries = calm_prewarm.calls("GetMetrics"), demand.queries_answered()
     began = time.monotonic()
     wait_for(
@@ -143,24 +148,17 @@ def test_row_29_two_hundred_objects_are_answered_without_a_query_for_each_call(
     n_ticks = (time.monotonic() - began) / CALM_TICK_SECONDS + 1
     # One request for each tick and target, however often the HPA asks.
     assert demand.queries_answered() - queries <= n_ticks * N_OBJECTS
-    assert answer_seconds_p99(calm_prewarm) < 0.050
+
+
+def queries_of_a_tick(demand: Demand) -> int:
+    before = demand.queries_answered()
+    time.sleep(CALM_TICK_SECONDS)
+    return demand.queries_answered() - before
 
 
 def replicas_of(space: Namespace) -> list[int]:
     found: list[Any] = space.apps.list_namespaced_deployment(space.name).items
     return [one.spec.replicas for one in found]
-
-
-def answer_seconds_p99(prewarm: Prewarm) -> float:
-    """The bucket that holds the 99th percentile of GetMetrics, by prewarm's own measure."""
-    prefix = "prewarm_rpc_duration_seconds_bucket{"
-    buckets = {
-        float(name.partition('le="')[2].partition('"')[0]): value
-        for name, value in prewarm.metrics().items()
-        if name.startswith(prefix) and 'method="GetMetrics"' in name
-    }
-    total = buckets[float("inf")]
-    return min(bound for bound, count in buckets.items() if count >= 0.99 * total)
 
 
 def test_two_prewarm_triggers_with_equal_metadata_are_one_target_and_agree(
