@@ -60,16 +60,17 @@ def _loaded(entry_point: EntryPoint) -> click.Command:
     cls=EntryPointGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@click.version_option(package_name="keda-prewarm", message="prewarm %(version)s")
 def main() -> None:
-    r"""Prewarm: replicas of LLM deployments are ready before the demand is.
+    """Prewarm: replicas of LLM deployments are ready before the demand is.
 
     A KEDA external scaler. It forecasts the peak of the next minutes from the history in
     Prometheus and asks for the replicas a cold start ahead.
 
     \b
-    New here?      prewarm demo
-    Have a manifest? prewarm check scaledobject.yaml
-    In the cluster:  prewarm serve --help
+    New here?         prewarm demo
+    Have a manifest?  prewarm check scaledobject.yaml
+    In the cluster?   prewarm serve --help
     """
 
 

@@ -72,6 +72,8 @@ NEXT_STEPS = {
     "bad-answer": "does the address belong to a Prometheus?",
     "query": "try the query in the Prometheus UI",
     "busy": "try again, or raise turn_wait_seconds in --prometheus-config",
+    "no-column": "let the trigger's query be one of these columns",
+    "bad-file": "a header line, times as ISO 8601 or Unix seconds, numbers, commas between them",
     "missing-file": "name an existing file with --file",
 }
 

@@ -131,7 +131,7 @@ def source_options(command: Function) -> Function:
 )
 @option("--log-format", type=click.Choice(["text", "json"]), default="text", help="To stderr.")
 def serve(**flags: Any) -> None:
-    r"""Answer KEDA: the gRPC external scaler.
+    """Answer KEDA: the gRPC external scaler.
 
     Point a ScaledObject's trigger at it:
 
@@ -187,7 +187,7 @@ def serve(**flags: Any) -> None:
 )
 @click.pass_context
 def check(context: click.Context, /, files: tuple[str, ...], **flags: Any) -> None:
-    r"""Validate ScaledObject manifests and show the decision they lead to.
+    """Validate ScaledObject manifests and show the decision they lead to.
 
     FILE is YAML with one or more documents; - reads standard input. Each bad key is one line, with
     the nearest known key; what would spoil a prediction is a warning with the YAML to paste.

@@ -19,7 +19,7 @@ class HistoryUnavailable(ScalerError):  # noqa: N818 - a state, not a fault
     """A source that gave no usable answer.
 
     `reason` is one of a small fixed set, fit for a metric label: refused, timeout, http-status,
-    too-large, bad-answer, several-series, negative, not-finite, not-permitted, query, missing-file,
+    too-large, bad-answer, several-series, not-permitted, query, missing-file, bad-file, no-column,
     busy (ours: no turn came in time, which says nothing about the server).
     The message is fit for a log line and an event: no secrets, no headers.
     """

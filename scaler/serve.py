@@ -55,6 +55,11 @@ async def _serve(flags: Mapping[str, Any]) -> None:
         on_rejected=count_rejected(telemetry),
         on_expensive=name_expensive(telemetry),
     )
+    if flags["source"] == "prometheus" and not _permits_any(flags):
+        logger.warning(
+            "no Prometheus is permitted, so every trigger will be refused; give "
+            "--prometheus-address URL, --allow-address URL or --prometheus-config FILE"
+        )
     async with running(
         source=source,
         forecaster=default_forecaster(),
@@ -69,7 +74,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
             extra={
                 "grpc_address": _with_port(flags["grpc_address"], service.grpc_port),
                 "http_address": _with_port(flags["http_address"], service.http_port),
-                "source": flags["source"],
+                "source": flags["file"] or flags["prometheus_address"] or flags["source"],
                 "tls": flags["tls_certificate_file"] is not None,
             },
         )
@@ -80,6 +85,11 @@ async def _serve(flags: Mapping[str, Any]) -> None:
         logger.info("stopping")
         if service.failed.is_set():
             raise ServerError("a loop of the scaler ended by an error, which the log holds")
+
+
+def _permits_any(flags: Mapping[str, Any]) -> bool:
+    names = ("prometheus_address", "allow_address", "prometheus_config")
+    return any(flags[name] for name in names)
 
 
 def _with_port(address: str, port: int) -> str:

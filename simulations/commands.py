@@ -58,7 +58,7 @@ def demo(
     fast: bool,
     no_live: bool,
 ) -> None:
-    r"""Watch replicas become ready before a spike, in under a minute.
+    """Watch replicas become ready before a spike, in under a minute.
 
     Four weeks of demand are made up, with a spike every working day at 09:00, and replayed from
     08:30 on. The real scaler forecasts and decides on loopback; a client makes KEDA's calls and

@@ -56,7 +56,7 @@ async def test_every_metric_of_the_operating_guide_is_exported_and_the_other_way
 
 def test_the_trigger_of_the_readme_is_good() -> None:
     block = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
-    [trigger] = yaml.safe_load(block)["triggers"]
+    [trigger] = yaml.safe_load(block)["spec"]["triggers"]
     assert parse(trigger["metadata"]).params.warm_floor == 1
     assert set(trigger["metadata"]) <= {*KNOWN_KEYS, "scalerAddress"}
 
@@ -65,4 +65,5 @@ def test_help_of_every_command_teaches_with_an_example() -> None:
     for name in ("serve", "check", "demo"):
         result = CliRunner().invoke(main, [name, "--help"])
         assert result.exit_code == 0
-        assert f"prewarm {name}" in result.output
+        assert "\\b" not in result.output
+        assert f"\n    prewarm {name}" in result.output or f"\n  prewarm {name}" in result.output

@@ -80,7 +80,7 @@ class FileSource:
         if name not in table.columns:
             known = ", ".join(list(table.columns)[:MAX_NAMED_COLUMNS])
             message = f"{self._path} has no column {shown(name)!r}; it has {known}"
-            raise HistoryUnavailable("query", message)
+            raise HistoryUnavailable("no-column", message)
         self._tell(query, name, table.rejected.get(name, {}))
         shift = 0.0 if self._ends_at is None else self._ends_at - float(table.times[-1])
         return resampled(

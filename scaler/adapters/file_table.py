@@ -21,6 +21,7 @@ from scaler.errors import HistoryUnavailable
 
 TIME_COLUMN = "timestamp"
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
+LATEST_AT = 7_258_118_400.0  # the year 2200
 EMPTY = frozenset({"", "nan", "NaN", "null", "NA"})
 
 
@@ -104,7 +105,10 @@ def _times(path: Path, cells: Iterable[Any], zone: ZoneInfo) -> list[float]:
             times.append(_unix_seconds(cell, zone, times[-1] if times else -math.inf))
         except (TypeError, ValueError, OverflowError):
             what = shown(str(cell))
-            _stop(path, f"row {number}: {what!r} is no time in ISO 8601 or Unix seconds")
+            _stop(
+                path,
+                f"row {number}: {what!r} is no time in ISO 8601 or Unix seconds (not milliseconds)",
+            )
     return times
 
 
@@ -121,7 +125,7 @@ def _unix_seconds(cell: Any, zone: ZoneInfo, before: float) -> float:
             if moment.timestamp() <= before:  # the hour that comes twice when summer time ends
                 moment = moment.replace(fold=1)
         cell = moment.timestamp()
-    if not math.isfinite(cell):
+    if not abs(cell) <= LATEST_AT:  # also NaN; milliseconds, as Grafana exports them, lie beyond
         raise ValueError
     return float(cell)
 
@@ -143,4 +147,4 @@ def _demands(path: Path, name: str, cells: Iterable[Any]) -> tuple[FloatVector, 
 
 
 def _stop(path: Path, what: str) -> NoReturn:
-    raise HistoryUnavailable("bad-answer", f"{path} {what}")
+    raise HistoryUnavailable("bad-file", f"{path} {what}")

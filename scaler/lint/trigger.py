@@ -193,7 +193,9 @@ def query_of_counter(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
     counter = re.search(r"[A-Za-z_:][\w:]*_total\b(?!:)", node.text)
     if counter and not re.search(r"\b(i?rate|x?rate|increase|i?delta|deriv)\s*\(", node.text):
         text = f"{counter[0]} is a counter, which only grows; demand is its rate"
-        yield Said(WARNING, node, text, key_yaml("query", f"sum(rate({counter[0]}[2m]))"))
+        selector = re.match(r"\s*\{[^{}'\n\\]{0,200}\}", node.text[counter.end() :])
+        series = counter[0] + (selector[0].strip() if selector else "")
+        yield Said(WARNING, node, text, key_yaml("query", f"sum(rate({series}[2m]))"))
 
 
 def query_per_pod(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
@@ -206,6 +208,8 @@ def query_per_pod(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
             "own decisions; sum over the pods, with the threshold for one"
         )
         yield Said(WARNING, node, text)
+    elif any(query_of_counter(facts, read)):
+        return  # that one says sum(rate(...)) already
     elif metric and not re.search(r"\b(sum|max|min|count|quantile|scalar)\b", node.text):
         text = f"{metric[0]} has one series for each pod, and several are refused: sum them"
         is_simple = re.fullmatch(r"[^'\n\\]{1,200}", node.text)

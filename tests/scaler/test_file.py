@@ -194,6 +194,7 @@ async def test_cells_that_are_no_demand_are_gaps_and_told_once(tmp_path: Path) -
         ("timestamp,a,a\n1,2,3\n", "two columns of the same name"),
         ("timestamp,requests\nyesterday,1\n", "row 2: 'yesterday' is no time in ISO 8601"),
         ("timestamp,requests\n1,2\nnan,3\n", "row 3: 'nan' is no time"),
+        ("timestamp,requests\n1767225600000,1\n", "(not milliseconds)"),
         ("timestamp,requests\n1,many\n", "row 2: 'many' in column requests is no number"),
         ("timestamp,requests\n1,2,3\n", "row 2 has 3 cells where the header has 2"),
         ("timestamp,tokens\n1,2\n", "has no column 'requests'; it has tokens"),
@@ -204,7 +205,7 @@ async def test_a_file_that_makes_no_sense_names_the_row(
 ) -> None:
     path = write(tmp_path, text)
     error = await failure_of(path)
-    assert error.reason in {"bad-answer", "query"}
+    assert error.reason in {"bad-file", "no-column"}
     assert str(path) in str(error)
     assert words in str(error)
 
@@ -214,7 +215,7 @@ async def test_what_is_no_text_is_told(tmp_path: Path, content: bytes) -> None:
     for name in ("demand.csv", "demand.csv.gz"):
         path = tmp_path / name
         path.write_bytes(content)
-        assert (await failure_of(path)).reason == "bad-answer"
+        assert (await failure_of(path)).reason == "bad-file"
 
 
 async def test_a_missing_file_is_named(tmp_path: Path) -> None:
