@@ -19,7 +19,7 @@ class ControllerSettings:
     # A fit learns the shape of days; the level of the last minutes enters with each forecast.
     refit_seconds: float = 21_600.0
     refit_seconds_when_young: float = 3_600.0  # a short history doubles quickly
-    young_days: float = 4.0  # from here on more history hardly helps (benchmarks/forecast.py)
+    young_days: float = 4.0  # from here on the learners have what they need (docs/forecasting.md)
     forget_after_seconds: float = 3_600.0
 
 
