@@ -1,0 +1,90 @@
+"""Rows that say why: what the real KEDA makes of answers that ours never gives."""
+
+import itertools
+import threading
+import time
+
+import grpc
+import pytest
+
+from harness import Namespace, deployment, scaled_object, stays, trigger, wait_for
+from harness.conformance import NAME, metric_values
+from harness.stub_scaler import METRIC_NAME, StubScaler
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+METRIC = f"s0-{METRIC_NAME}"
+BROKEN = (grpc.StatusCode.INTERNAL, "broken on purpose")
+
+# KEDA's deadline for a call (keda 2.21). It makes no second GetMetrics within one answer.
+DEADLINE_SECONDS = 3.0
+
+
+def _deploy(space: Namespace, stub: StubScaler, kind: str = "external") -> None:
+    space.create(deployment(NAME))
+    space.create(scaled_object(NAME, [trigger(stub.address, kind=kind)]))
+
+
+@pytest.mark.parametrize(
+    ("value", "whole", "taken"),
+    [
+        pytest.param(7.125, 99, "7.125", id="row-10-the-float-counts"),
+        pytest.param(0.0, 9, "9", id="row-11-a-float-of-zero-is-as-if-unset"),
+    ],
+)
+def test_rows_10_and_11_the_two_fields_of_a_value_must_agree(
+    space: Namespace, stub: StubScaler, value: float, whole: int, taken: str
+) -> None:
+    stub.answers.value, stub.answers.whole = value, whole
+    _deploy(space, stub)
+    wait_for(
+        lambda: metric_values(space, METRIC) == [taken],
+        f"KEDA takes {value} beside {whole} for {taken}",
+        last_seen=lambda: metric_values(space, METRIC),
+    )
+
+
+def test_row_20_an_error_of_is_active_discards_the_metric(
+    space: Namespace, stub: StubScaler
+) -> None:
+    stub.answers.value = 3.0
+    _deploy(space, stub)
+    wait_for(lambda: metric_values(space, METRIC) == ["3"], "the metric is 3")
+    stub.answers.active_error = BROKEN
+    wait_for(lambda: metric_values(space, METRIC) == [], "the metric is discarded")
+    stub.answers.active_error = None
+    wait_for(lambda: metric_values(space, METRIC) == ["3"], "the metric is back")
+
+
+def test_row_25_a_call_ends_at_its_deadline_and_moves_nothing(
+    space: Namespace, stub: StubScaler
+) -> None:
+    _deploy(space, stub)
+    wait_for(lambda: metric_values(space, METRIC) == ["1"], "the metric is 1")
+    stub.answers.hang, stub.answers.hangs_only = threading.Event(), "GetMetrics"
+    began = time.monotonic()
+    assert metric_values(space, METRIC) == []
+    assert DEADLINE_SECONDS - 0.5 < time.monotonic() - began < DEADLINE_SECONDS + 3.0
+    stays(lambda: space.replicas(NAME) == 1, "nothing moves meanwhile", for_seconds=3)
+    stub.answers.hang.set()
+    stub.answers.hang = None
+    wait_for(lambda: metric_values(space, METRIC) == ["1"], "the metric is back")
+
+
+def test_row_38_a_stream_that_ends_in_an_error_is_opened_again_ever_later(
+    space: Namespace, stub: StubScaler
+) -> None:
+    stub.answers.active_error = BROKEN
+    _deploy(space, stub, kind="external-push")
+    wait_for(
+        lambda: len(stub.asked("StreamIsActive")) >= 4,
+        "KEDA tries a fourth time",
+        within_seconds=40,
+    )
+    at = [call.at_seconds for call in stub.asked("StreamIsActive")]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(at)]
+    assert pauses[1] > 1.5 * pauses[0]
+    assert pauses[2] > 1.5 * pauses[1]
+    stub.answers.active_error = None
+    wait_for(lambda: stub.open_streams == 1, "the stream is open", within_seconds=40)
+    stays(lambda: stub.open_streams == 1, "it stays open", for_seconds=2)
