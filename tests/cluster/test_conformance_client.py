@@ -1,6 +1,5 @@
 """Rows that say why: what the real KEDA makes of answers that ours never gives."""
 
-import itertools
 import threading
 import time
 
@@ -69,22 +68,3 @@ def test_row_25_a_call_ends_at_its_deadline_and_moves_nothing(
     stub.answers.hang.set()
     stub.answers.hang = None
     wait_for(lambda: metric_values(space, METRIC) == ["1"], "the metric is back")
-
-
-def test_row_38_a_stream_that_ends_in_an_error_is_opened_again_ever_later(
-    space: Namespace, stub: StubScaler
-) -> None:
-    stub.answers.active_error = BROKEN
-    _deploy(space, stub, kind="external-push")
-    wait_for(
-        lambda: len(stub.asked("StreamIsActive")) >= 4,
-        "KEDA tries a fourth time",
-        within_seconds=40,
-    )
-    at = [call.at_seconds for call in stub.asked("StreamIsActive")]
-    pauses = [later - earlier for earlier, later in itertools.pairwise(at)]
-    assert pauses[1] > 1.5 * pauses[0]
-    assert pauses[2] > 1.5 * pauses[1]
-    stub.answers.active_error = None
-    wait_for(lambda: stub.open_streams == 1, "the stream is open", within_seconds=40)
-    stays(lambda: stub.open_streams == 1, "it stays open", for_seconds=2)

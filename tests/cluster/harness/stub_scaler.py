@@ -48,7 +48,7 @@ class Answers:
     hang: threading.Event | None = None  # handlers wait until it is set
     hangs_only: str = ""  # the one RPC that waits; empty: all of them
     error: tuple[grpc.StatusCode, str] | None = None  # GetMetrics ends with it
-    active_error: tuple[grpc.StatusCode, str] | None = None  # IsActive and its stream end with it
+    active_error: tuple[grpc.StatusCode, str] | None = None  # IsActive ends with it
     refuses_wrong_names: bool = True
 
 
@@ -139,8 +139,6 @@ class StubScaler(service.ExternalScalerServicer):
         self, request: messages.ScaledObjectRef, context: grpc.ServicerContext
     ) -> Iterator[messages.IsActiveResponse]:
         self._record("StreamIsActive", request, context)
-        if self.answers.active_error is not None:
-            context.abort(*self.answers.active_error)
         stream: queue.SimpleQueue[bool | None] = queue.SimpleQueue()
         self._streams.append(stream)
         context.add_callback(lambda: stream.put(None))
