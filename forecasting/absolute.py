@@ -58,6 +58,4 @@ class AbsoluteProfile:
         has_day = ~np.isnan(peaks).all(axis=2)
         enough = (same & has_day).sum(axis=0) >= self.min_days
         chosen = np.where(np.where(enough, same, True)[..., None], peaks, np.nan)
-        return known_quantile(
-            np.moveaxis(chosen, 1, 0).reshape(places.size, -1), past.task.level
-        )
+        return known_quantile(np.moveaxis(chosen, 1, 0).reshape(places.size, -1), past.task.level)

@@ -17,11 +17,12 @@ from forecasting.forecaster import FittedForecaster, Task
 from forecasting.linear import LinearModel, fit_linear
 from forecasting.mixture import MIN_LESSON_ROWS, FittedMixture, Mixture
 from forecasting.past import Past, log_offset
-from forecasting.scores import pinball
+from forecasting.scores import pinball_each
 from forecasting.series import Series
 from forecasting.shape import Features
 
 MIN_GAIN_RATIO = 0.02  # of the loss without it; less is noise
+SURE_ERRORS = 2.0  # standard errors over the stretches of the trial: noise won 8 of 144
 TRIAL_RATIO = 0.75  # of the rows, the oldest, teach the trial; the rest judge it
 FRESH_SECONDS = 300.0  # an indicator that is older says nothing about the next minutes
 PREFIX = "leading-"
@@ -29,6 +30,7 @@ PREFIX = "leading-"
 _MAXIMA_SECONDS = (300.0, 600.0, 900.0, 1800.0)
 _BLOCK_SECONDS = 300.0
 _N_BLOCKS = 7  # means of five minutes each, half an hour back
+_N_STRETCHES = 8
 _RIDGE = 0.01
 
 
@@ -68,13 +70,13 @@ class Leading:
         offset = _offset(lesson, values)
         mine = _read(lesson.past, values, lesson.places, offset)
         known = ~np.isnan(mine).all(axis=1)
-        gain = _trial(lesson, mine, known)
+        trial = _trial(lesson, mine, known)
         model = None
-        if gain >= MIN_GAIN_RATIO:
+        if trial.is_won:
             rows = np.concatenate((lesson.features.core, mine - _level(lesson.features)), axis=1)
             model = fit_linear(rows[known], lesson.rises[known], lesson.level, ridge=_RIDGE)
         return FittedLeading(
-            indicator=self.indicator, gain_ratio=gain, model=model, offset=offset
+            indicator=self.indicator, gain_ratio=trial.gain_ratio, model=model, offset=offset
         )
 
 
@@ -130,28 +132,56 @@ def gains(fitted: FittedForecaster) -> tuple[LeadingGain, ...]:
     )
 
 
-def _trial(lesson: Lesson, mine: FloatMatrix, known: BoolVector) -> float:
-    """Return how much of the loss the indicator takes away on the newest rows; NaN if too few."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """Losses with and without an indicator in stretches of time that neither was fitted on."""
+
+    without: FloatVector  # (_N_STRETCHES,), or empty while there is too little to judge by
+    with_it: FloatVector
+
+    @property
+    def gain_ratio(self) -> float:
+        """The share of the loss that it takes away."""
+        if not self.without.size:
+            return float("nan")
+        total = float(self.without.sum())
+        return 1.0 - float(self.with_it.sum()) / total if total > 0 else 0.0
+
+    @property
+    def is_won(self) -> bool:
+        """Whether it helps, and so steadily that noise seldom would."""
+        if not self.gain_ratio >= MIN_GAIN_RATIO:
+            return False
+        saved = self.without - self.with_it
+        return float(saved.mean()) > SURE_ERRORS * float(saved.std(ddof=1)) / np.sqrt(saved.size)
+
+
+def _trial(lesson: Lesson, mine: FloatMatrix, known: BoolVector) -> _Trial:
+    """Return how the newest rows were bounded by what the older ones taught."""
     rows = np.flatnonzero(known)
     judged = rows[int(TRIAL_RATIO * rows.size) :]
     if judged.size < MIN_LESSON_ROWS // 2:
-        return float("nan")
+        return _Trial(without=np.empty(0), with_it=np.empty(0))
     # The outcome of what was taught was known before the first row that judges.
     until = lesson.places[judged[0]] - lesson.past.n_horizon
     taught = rows[lesson.places[rows] <= until]
     if taught.size < MIN_LESSON_ROWS:
-        return float("nan")
+        return _Trial(without=np.empty(0), with_it=np.empty(0))
     core = lesson.features.core
     both = np.concatenate((core, mine - _level(lesson.features)), axis=1)
-    without, with_it = (_loss(lesson, columns, taught, judged) for columns in (core, both))
-    return 1.0 - with_it / without if without > 0 else 0.0
+    without, with_it = (_losses(lesson, columns, taught, judged) for columns in (core, both))
+    return _Trial(without=without, with_it=with_it)
 
 
-def _loss(lesson: Lesson, rows: FloatMatrix, taught: IndexVector, judged: IndexVector) -> float:
+def _losses(
+    lesson: Lesson, rows: FloatMatrix, taught: IndexVector, judged: IndexVector
+) -> FloatVector:
+    """Return the mean loss in each stretch of the judged rows, (_N_STRETCHES,)."""
     model = fit_linear(rows[taught], lesson.rises[taught], lesson.level, ridge=_RIDGE)
     level = lesson.features.log_level[judged]
     bounds, peaks = np.exp(level + model.rises(rows[judged])), np.exp(level + lesson.rises[judged])
-    return pinball(peaks, bounds, lesson.level)
+    losses = pinball_each(peaks, bounds, lesson.level)
+    return np.array([part.mean() for part in np.array_split(losses, _N_STRETCHES)])
 
 
 def _level(features: Features) -> FloatMatrix:

@@ -141,7 +141,9 @@ def _companions(
         (name, _checked(values)) for name, values in sorted(leading, key=lambda pair: pair[0])
     )
     if len({name for name, _ in checked}) < len(checked):
-        raise ValueError(f"names of leading series must differ, got {[name for name, _ in checked]}")
+        raise ValueError(
+            f"names of leading series must differ, got {[name for name, _ in checked]}"
+        )
     if any(values.size != n for _, values in checked):
         raise ValueError(f"leading series must have {n} values, as the series that they lead")
     return checked

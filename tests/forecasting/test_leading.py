@@ -130,7 +130,9 @@ def test_ticks_one_by_one_say_what_one_process_says_at_once(
 def test_scaling_the_indicator_changes_nothing(history: Series, task: MakeTask) -> None:
     plain = only(history, "gateway")
     scaled = replace(plain, leading=(("gateway", plain.leading[0][1] * 1000.0),))
-    want, found = (default_forecaster().fit(each, task()).forecast(each) for each in (plain, scaled))
+    want, found = (
+        default_forecaster().fit(each, task()).forecast(each) for each in (plain, scaled)
+    )
     assert found.value == pytest.approx(want.value, rel=1e-6)
 
 
@@ -143,7 +145,8 @@ def test_the_future_of_an_indicator_is_not_read(history: Series, task: MakeTask)
     until = MONDAY + (cut - 1) * 60.0
     fits = [default_forecaster().fit(each.between(MONDAY, until), task()) for each in (seen, other)]
     want, found = (
-        fit.forecast(each.between(MONDAY, until)) for fit, each in zip(fits, (seen, other), strict=True)
+        fit.forecast(each.between(MONDAY, until))
+        for fit, each in zip(fits, (seen, other), strict=True)
     )
     assert found == want
 
