@@ -1,4 +1,4 @@
-"""An indicator that runs ahead of demand helps, noise is sent away, and a hole in it harms nothing."""
+"""An indicator that runs ahead of demand helps, noise is sent away, a hole harms nothing."""
 
 import pickle
 from collections.abc import Callable
@@ -143,10 +143,9 @@ def test_the_future_of_an_indicator_is_not_read(history: Series, task: MakeTask)
     gateway[cut:] *= 50.0
     other = replace(seen, leading=(("gateway", gateway),))
     until = MONDAY + (cut - 1) * 60.0
-    fits = [default_forecaster().fit(each.between(MONDAY, until), task()) for each in (seen, other)]
     want, found = (
-        fit.forecast(each.between(MONDAY, until))
-        for fit, each in zip(fits, (seen, other), strict=True)
+        default_forecaster().fit(known, task()).forecast(known)
+        for known in (seen.between(MONDAY, until), other.between(MONDAY, until))
     )
     assert found == want
 
