@@ -8,6 +8,7 @@ is the mixture without it: an indicator can't take the forecast down with it.
 """
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class Leading:
             return None
         offset = _offset(lesson, values)
         mine = _read(lesson.past, values, lesson.places, offset)
-        known = ~np.isnan(mine).all(axis=1)
+        known = np.asarray(~np.isnan(mine).all(axis=1))
         trial = _trial(lesson, mine, known)
         model = None
         if trial.is_won:
@@ -153,7 +154,8 @@ class _Trial:
         if not self.gain_ratio >= MIN_GAIN_RATIO:
             return False
         saved = self.without - self.with_it
-        return float(saved.mean()) > SURE_ERRORS * float(saved.std(ddof=1)) / np.sqrt(saved.size)
+        error = float(saved.std(ddof=1)) / sqrt(saved.size)
+        return float(saved.mean()) > SURE_ERRORS * error
 
 
 def _trial(lesson: Lesson, mine: FloatMatrix, known: BoolVector) -> _Trial:
@@ -207,7 +209,7 @@ def _read(past: Past, values: FloatVector, places: FloatVector, offset: float) -
     mine = Past(history=series, task=past.task, offset=offset)
     stale = np.isnan(mine.window(places, mine.steps(FRESH_SECONDS))).all(axis=-1)
     n_block = mine.steps(_BLOCK_SECONDS)
-    columns = [mine.value(places)]
+    columns = [mine.value(mine.newest(places))]
     columns += [mine.maximum(places, seconds) for seconds in _MAXIMA_SECONDS]
     columns += [mine.mean(places - n_block * block, _BLOCK_SECONDS) for block in range(_N_BLOCKS)]
     rows = mine.logs(np.stack(columns, axis=1))
