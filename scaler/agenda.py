@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +20,7 @@ from cronsim import CronSim, CronSimError
 
 from forecasting.arrays import BoolVector, FloatVector
 from forecasting.events import Event, Happening
+from scaler.quoting import shown
 
 MAX_EVENTS = 50
 MAX_STARTS_A_DAY = 24
@@ -37,8 +37,6 @@ _DURATION = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?")
 _ENTRY = re.compile(r"(?P<when>.+?)\s+(?P<what>outage|(?:factor|demand)\s+\S+)")
 _CRON = re.compile(r"cron\s+(?P<cron>.+?)\s+for\s+(?P<duration>\S+)")
 _ONCE = re.compile(r"(?P<start>.+?)\s+(?P<word>to|for)\s+(?P<end>.+)")
-
-T = TypeVar("T")
 
 
 class BadEvents(ValueError):  # noqa: N818 - named after what is wrong
@@ -166,7 +164,7 @@ def _moment(text: str, zone: ZoneInfo) -> float:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f'"{text[:40]}" is no ISO time such as 2026-11-27T08:00') from None
+        raise ValueError(f"{shown(text)} is no ISO time such as 2026-11-27T08:00") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
 
 
@@ -175,7 +173,7 @@ def _seconds(text: str) -> float:
     days, hours, minutes = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
     seconds = float(timedelta(days=days, hours=hours, minutes=minutes).total_seconds())
     if not 0 < seconds <= MAX_DURATION_SECONDS:
-        raise ValueError(f'"{text[:40]}" is no duration such as 90m, 4h or 1d12h')
+        raise ValueError(f"{shown(text)} is no duration such as 90m, 4h or 1d12h")
     return seconds
 
 

@@ -1,6 +1,5 @@
 """What a trigger adds to its query: holidays, events, and queries that run ahead of it."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 from forecasting.events import Happening
 from scaler.agenda import FORMS, BadEvents, parse_events
 from scaler.public_holidays import EXAMPLE, BadHolidays, PublicHolidays, parse_holidays
+from scaler.quoting import shown
 
 MAX_LEADING = 3  # each is read and learnt from like the main query
 
@@ -48,7 +48,7 @@ def read_plan(
     try:
         read_events = parse_events(events, zone) if events is not None else read_events
     except BadEvents as bad:
-        entry = json.dumps(bad.entry[:80], ensure_ascii=False) if "events" in shows else ""
+        entry = shown(bad.entry, 80) if "events" in shows else ""
         what = f"{entry} {bad.why}".strip() if "events" in shows else "(not shown) is no event"
         lines.append(f"events: line {bad.line}: {what}; allowed is {FORMS}")
     try:

@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from scaler.quoting import shown
+
 MAX_CODES = 20
 EXAMPLE = "DE, DE-BY or 2026-12-24, separated by commas"
 
@@ -61,7 +63,7 @@ def _own_day(text: str) -> int:
     try:
         return date.fromisoformat(text).toordinal() - _EPOCH_ORDINAL
     except ValueError:
-        raise BadHolidays(f'"{text}" is no day of the calendar') from None
+        raise BadHolidays(f"{shown(text)} is no day of the calendar") from None
 
 
 def _code(text: str) -> tuple[str, str]:
@@ -69,7 +71,7 @@ def _code(text: str) -> tuple[str, str]:
     country, dash, part = (piece.strip() for piece in text.partition("-"))
     known = _countries()
     if country.upper() not in known:
-        raise BadHolidays(f'"{text[:40]}": no such country{_near_country(country, known)}')
+        raise BadHolidays(f"{shown(text)}: no such country{_near_country(country, known)}")
     calendar = _calendar(country.upper(), "")
     if not dash:
         return country.upper(), ""
@@ -83,7 +85,7 @@ def _code(text: str) -> tuple[str, str]:
         if not some:
             offer = "it has none"
         raise BadHolidays(
-            f'"{text[:40]}": no such subdivision of {country.upper()} ({known[country.upper()]}); '
+            f"{shown(text)}: no such subdivision of {country.upper()} ({known[country.upper()]}); "
             f"{offer}"
         )
     return country.upper(), parts[part.casefold()]
