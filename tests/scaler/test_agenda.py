@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.events import Event
+from forecasting.default import default_forecaster
+from forecasting.events import Event, WithEvents, usual
+from forecasting.forecaster import Task
+from forecasting.series import Series
 from scaler.agenda import MAX_EVENTS, BadEvents, Recurring, parse_events
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -129,3 +132,37 @@ def test_a_part_of_the_times_is_covered_as_within_the_whole(first: int, n: int, 
 def test_nothing_is_covered_of_nothing() -> None:
     assert recurring("0 9 * * *").covers(np.empty(0)).size == 0
     assert recurring("0 0 29 2 *").starts(at("2025-01-01"), at("2025-12-31")) == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "monday"),
+    [
+        (BERLIN, "2025-03-31"),  # the day after the clocks were put forward
+        (BERLIN, "2025-10-27"),  # and back
+        (NEW_YORK, "2025-03-10"),
+        (NEW_YORK, "2025-11-03"),
+    ],
+)
+def test_a_newsletter_at_nine_is_met_after_a_change_of_clocks_and_leaves_no_trace(
+    zone: ZoneInfo, monday: str
+) -> None:
+    """Demand of 20, and three times that on Mondays from nine to eleven: the answers are known."""
+    triple = Recurring(cron="0 9 * * MON", zone=zone, seconds=7200.0, factor=3.0)
+    end_at = at(f"{monday}T12:00", zone)
+    times = end_at - 60.0 * np.arange(15 * 1440)[::-1]
+    noise = np.random.default_rng(0).gamma(400, 1 / 400, times.size)
+    values = np.where(triple.covers(times), 60.0, 20.0) * noise
+    history = Series(start_at=times[0], step_seconds=60.0, values=values)
+    cleaned = usual(history, (triple,)).values
+    assert cleaned.max() < 20 * noise.max() * (1 + 1e-9)
+    task = Task(horizon_seconds=600.0, level=0.95, zone=zone)
+    known = history.between(times[0], at(f"{monday}T07:30", zone))
+    told = WithEvents(forecaster=default_forecaster(), events=(triple,)).fit(known, task)
+
+    def bound(moment: str) -> float:
+        return told.forecast(history.between(times[0], at(f"{monday}T{moment}", zone))).value
+
+    assert bound("08:54") == pytest.approx(66, abs=6), "three times the bound of the usual 20"
+    assert bound("10:30") == pytest.approx(66, abs=6)
+    for usual_time in ("07:54", "08:49", "11:00"):
+        assert bound(usual_time) == pytest.approx(22, abs=2)
