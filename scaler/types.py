@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 
 from forecasting.forecast import Forecast
+from scaler.fleet import Fleet, LeadTime
 
 
 class Evidence(StrEnum):
@@ -16,10 +18,47 @@ class Evidence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """Replicas that somebody asked for, ready from `start_at` until `end_at` (Unix seconds)."""
+
+    replicas: int
+    start_at: float
+    end_at: float
+    reason: str  # the words of the schedule or the event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What one replica was seen to carry while it was full, in the unit of demand.
+
+    `low` and `high` bound the true value with probability `level`; `low` is what decisions use, so
+    that doubt costs idle capacity and never waiting users.
+    """
+
+    low: float
+    middle: float
+    high: float
+    level: float
+    n_episodes: int  # separate times of saturation that it rests on
+    as_of: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.low <= self.middle <= self.high and isfinite(self.high)):
+            raise ValueError(
+                f"0 < low <= middle <= high expected, got {self.low!r}, {self.middle!r}, "
+                f"{self.high!r}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What a decision rests on, as of one moment.
 
     `observed_demand` is NaN unless evidence is fresh or stale; times are Unix seconds.
+    `forecast` covers the lead time ahead. `forecast_ahead` covers the keep window, which is the
+    lead time and the break-even idle time after it, at the level `params.KEEP_LEVEL`; None:
+    nothing is kept for later. `floors` may hold some that are not due: rules look at their times.
+    `fleet`, `lead_time` and `carried` are None where nobody measures them.
     """
 
     as_of: float
@@ -27,6 +66,11 @@ class Seen:
     observed_demand: float = float("nan")
     observed_at: float = float("nan")
     forecast: Forecast | None = None
+    forecast_ahead: Forecast | None = None
+    floors: tuple[Floor, ...] = ()
+    fleet: Fleet | None = None
+    lead_time: LeadTime | None = None
+    carried: Carried | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +82,35 @@ class Step:
     after: int
 
 
+class Limit(StrEnum):
+    """What stands in the way of more replicas."""
+
+    MAX_REPLICAS = "max-replicas"  # maxReplicas, or the object's maxReplicaCount
+    NO_ROOM = "no-room"  # pods stay unschedulable: the cluster has no GPU left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """Replicas that will be missing, and when: for a metric, an event, a line on a page.
+
+    They are missing from some moment between `earliest_at` and `latest_at` on (Unix seconds): a
+    forecast tells the peak of a window, not its minute. Both are `as_of` when they are missing now.
+    """
+
+    replicas: int
+    limit: Limit
+    earliest_at: float
+    latest_at: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What KEDA is told, and why.
 
     `replicas` is the answer. `predicted_replicas` and `reactive_replicas` are what the same rules
     give with the forecast and without it, whichever of them the mode has chosen. `is_withheld`:
-    the trigger asked for an error instead of an old value (`onStale: error`).
+    the trigger asked for an error instead of an old value (`onStale: error`). `threshold`: the
+    demand that one replica was taken to carry.
     """
 
     replicas: int
@@ -54,15 +120,10 @@ class Decision:
     seen: Seen
     predicted_replicas: int
     reactive_replicas: int
+    threshold: float
+    shortfall: Shortfall | None = None
 
     @property
     def moved(self) -> tuple[Step, ...]:
         """The steps that changed the number."""
         return tuple(step for step in self.steps if step.before != step.after)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyState:
-    """What the policy remembers from tick to tick: the last answer given on fresh evidence."""
-
-    last_good_replicas: int | None = None
