@@ -120,5 +120,5 @@ def threshold_in_force(state: PolicyState, seen: Seen, params: TargetParams) -> 
     fleet for one that some prior thinks enough.
     """
     if seen.carried is not None:
-        return seen.carried.low
+        return seen.carried.threshold
     return params.threshold if state.learned_threshold is None else state.learned_threshold

@@ -48,7 +48,7 @@ def decide(state: PolicyState, seen: Seen, params: TargetParams) -> tuple[Policy
         predicted_replicas=replicas if predicts else alone,
         reactive_replicas=alone if predicts else replicas,
         threshold=threshold,
-        shortfall=shortfall_of(context, steps[_CEILING].before),
+        shortfall=shortfall_of(context, steps[_CEILING].before, replicas),
     )
     return _next_state(context, decision), decision
 
@@ -81,7 +81,7 @@ def _next_state(context: Context, decision: Decision) -> PolicyState:
         last_good_replicas=decision.replicas,
         predicted=state.predicted.told(seen.as_of, decision.predicted_replicas, keep_seconds),
         reactive=state.reactive.told(seen.as_of, decision.reactive_replicas, keep_seconds),
-        learned_threshold=state.learned_threshold if carried is None else carried.low,
+        learned_threshold=state.learned_threshold if carried is None else carried.threshold,
     )
 
 

@@ -91,7 +91,7 @@ def parse_schedules(text: str, zone: ZoneInfo) -> tuple[Schedule, ...]:
     Raises `BadSchedule` for the first that can't be read.
     """
     entries = [entry.strip() for entry in text.split(";")]
-    if entries and not entries[-1]:
+    if len(entries) > 1 and not entries[-1]:
         entries.pop()  # a semicolon at the end
     if len(entries) > MAX_ENTRIES:
         raise BadSchedule(MAX_ENTRIES + 1, "", f"no more than {MAX_ENTRIES} entries are allowed")

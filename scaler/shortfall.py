@@ -4,15 +4,17 @@ from scaler.context import Context
 from scaler.types import Limit, Shortfall
 
 
-def shortfall_of(context: Context, wanted: int) -> Shortfall | None:
+def shortfall_of(context: Context, wanted: int, answer: int) -> Shortfall | None:
     """Return what can't be had of `wanted`, the count before the ceiling, or of a later need.
+
+    `answer` is the count after all rules.
 
     Three needs are compared with what can be had, the nearest in time first: the demand that is
     there now, what the decision wants within the lead time, and the forecast of the keep window.
     The first that doesn't fit says when it begins, the largest of them how much is missing. The
     forecast counts in observe mode too: it is an announcement and moves nothing.
     """
-    limit, room = _room(context)
+    limit, room = _room(context, wanted, answer)
     needs = context.needs
     later = _later(context)
     soon = max(wanted, needs.forecast)
@@ -32,13 +34,15 @@ def shortfall_of(context: Context, wanted: int) -> Shortfall | None:
     )
 
 
-def _room(context: Context) -> tuple[Limit, int]:
-    """Return the nearer of two limits: what may be asked for, and what the cluster can place."""
-    most, fleet = context.limit, context.seen.fleet
+def _room(context: Context, wanted: int, answer: int) -> tuple[Limit, int]:
+    """Return what is in the way first: the cluster, the HPA's tolerance, or the ceiling."""
+    most, fleet = max(context.limit, answer), context.seen.fleet
     if fleet is not None and fleet.unschedulable > 0:
         placed = fleet.ready + fleet.starting
         if placed < most:
             return Limit.NO_ROOM, placed
+    if answer < min(wanted, most):
+        return Limit.HPA_TOLERANCE, answer
     return Limit.MAX_REPLICAS, most
 
 

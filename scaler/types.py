@@ -7,6 +7,10 @@ from math import isfinite
 from forecasting.forecast import Forecast
 from scaler.fleet import Fleet, LeadTime
 
+# Of what a full replica serves, how much is asked of one: the share of KV cache at which llm-d's
+# autoscaler calls a replica saturated.
+PLANNED_USE = 0.8
+
 
 class Evidence(StrEnum):
     """How much is known about demand: four states that are never confused."""
@@ -29,10 +33,9 @@ class Floor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """What one replica was seen to carry while it was full, in the unit of demand.
+    """What one replica was seen to serve while it was full, in the unit of demand.
 
-    `low` and `high` bound the true value with probability `level`; `low` is what decisions use, so
-    that doubt costs idle capacity and never waiting users.
+    `low` and `high` bound the true value with probability `level`.
     """
 
     low: float
@@ -41,6 +44,7 @@ class Carried:
     level: float
     n_episodes: int  # separate times of saturation that it rests on
     as_of: float
+    limited_by: str = "unknown"  # "kv-cache", "compute" or "unknown"
 
     def __post_init__(self) -> None:
         if not (0 < self.low <= self.middle <= self.high and isfinite(self.high)):
@@ -48,6 +52,15 @@ class Carried:
                 f"0 < low <= middle <= high expected, got {self.low!r}, {self.middle!r}, "
                 f"{self.high!r}"
             )
+
+    @property
+    def threshold(self) -> float:
+        """The demand to plan with for one replica.
+
+        Of the low end, so that doubt costs idle capacity and never waiting users; and a part of
+        it, because a replica that is full already has a queue.
+        """
+        return PLANNED_USE * self.low
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +100,7 @@ class Limit(StrEnum):
 
     MAX_REPLICAS = "max-replicas"  # maxReplicas, or the object's maxReplicaCount
     NO_ROOM = "no-room"  # pods stay unschedulable: the cluster has no GPU left
+    HPA_TOLERANCE = "hpa-tolerance"  # the next count that the HPA acts on is above the ceiling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

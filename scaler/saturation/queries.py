@@ -16,7 +16,8 @@ class CapacityQueries:
     """PromQL for one series each, over all replicas; an empty one is not asked.
 
     `served` has the unit of demand. `replicas` counts those that report, `queueing` those of them
-    that have a queue. The others tell why a replica was full, and correct nothing.
+    that had a queue all the time: for a moment any request waits, also where there is room. The
+    others tell why a replica was full, and correct nothing.
     """
 
     served: str
@@ -45,7 +46,8 @@ def _defaults(model: str) -> dict[str, str]:
         "served": f"sum(rate(vllm:request_success_total{label}[{WINDOW}]))",
         "replicas": f"count(count by (instance) (vllm:num_requests_running{label}))",
         "queueing": (
-            f"count(max by (instance) (vllm:num_requests_waiting{label}) > 0) or vector(0)"
+            f"count(max by (instance) (min_over_time(vllm:num_requests_waiting{label}[{WINDOW}]))"
+            " > 0) or vector(0)"
         ),
         "running": f"sum(vllm:num_requests_running{label})",
         "kv_cache_use": f"avg(vllm:kv_cache_usage_perc{label})",
