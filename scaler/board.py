@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from scaler.errors import BadMetadata, TableFull
 from scaler.metadata import Trigger, parse
 from scaler.policy import decide
-from scaler.policy_state import PolicyState
-from scaler.types import Decision, Evidence, Seen
+from scaler.types import Decision, Evidence, PolicyState, Seen
 
 # KEDA asks GetMetrics and then IsActive, in sequence; both are one poll.
 POLL_SECONDS = 2.0

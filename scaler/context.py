@@ -6,8 +6,8 @@ from typing import NamedTuple
 from scaler.capacity import replicas_for
 from scaler.fleet import Fleet
 from scaler.params import Mode, TargetParams
-from scaler.policy_state import PolicyState, Trail
-from scaler.types import Evidence, Seen
+from scaler.trail import Trail
+from scaler.types import Evidence, PolicyState, Seen
 
 
 class Needs(NamedTuple):

@@ -10,10 +10,9 @@ from functools import lru_cache
 
 from scaler.context import Context, context_of, needs_of, threshold_in_force
 from scaler.params import Mode, OnStale, TargetParams
-from scaler.policy_state import PolicyState
 from scaler.rules import RULES, Rule, ceiling
 from scaler.shortfall import shortfall_of
-from scaler.types import Decision, Evidence, Seen, Step
+from scaler.types import Decision, Evidence, PolicyState, Seen, Step
 
 __all__ = ["RULES", "Rule", "decide"]
 

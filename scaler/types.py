@@ -6,6 +6,7 @@ from math import isfinite
 
 from forecasting.forecast import Forecast
 from scaler.fleet import Fleet, LeadTime
+from scaler.trail import NOTHING, Trail
 
 # Of what a full replica serves, how much is asked of one: the share of KV cache at which llm-d's
 # autoscaler calls a replica saturated.
@@ -141,3 +142,18 @@ class Decision:
     def moved(self) -> tuple[Step, ...]:
         """The steps that changed the number."""
         return tuple(step for step in self.steps if step.before != step.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyState:
+    """What the policy remembers from tick to tick; `policy_state` makes plain values of it.
+
+    `last_good_replicas`: the last answer given on fresh evidence. Each outcome has a trail of its
+    own, so that what the reactive scaler would have done does not lean on what the prediction did.
+    `learned_threshold`: what one replica was last learned to carry.
+    """
+
+    last_good_replicas: int | None = None
+    predicted: Trail = NOTHING
+    reactive: Trail = NOTHING
+    learned_threshold: float | None = None

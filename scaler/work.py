@@ -12,10 +12,9 @@ from forecasting.series import Series
 from scaler.history import Reading, TargetHistory
 from scaler.metadata import Trigger
 from scaler.params import TargetParams
-from scaler.policy_state import PolicyState
 from scaler.ports import Model
 from scaler.settings import ControllerSettings
-from scaler.types import Evidence, Seen
+from scaler.types import Evidence, PolicyState, Seen
 
 DAY_SECONDS = 86_400.0
 

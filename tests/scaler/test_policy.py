@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from forecasting.forecast import Forecast
 from scaler.params import Mode, OnStale, TargetParams
 from scaler.policy import RULES, decide
-from scaler.policy_state import PolicyState
-from scaler.types import Evidence, Seen
+from scaler.types import Evidence, PolicyState, Seen
 
 PARAMS = TargetParams(threshold=10.0, zone=ZoneInfo("UTC"), warm_floor=2, max_replicas=20)
 OLD = (Evidence.STALE, Evidence.UNKNOWN, Evidence.PENDING)

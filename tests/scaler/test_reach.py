@@ -11,9 +11,8 @@ from forecasting.forecast import Forecast
 from scaler.fleet import Fleet
 from scaler.params import TargetParams
 from scaler.policy import decide
-from scaler.policy_state import PolicyState
 from scaler.reach import first_above, passes, reachable
-from scaler.types import Evidence, Seen
+from scaler.types import Evidence, PolicyState, Seen
 from simulations.hpa import HpaSpec, propose
 
 ONE = 1_000  # a target of one replica, in milli-units

@@ -15,8 +15,9 @@ from scaler.fleet import Fleet
 from scaler.newsvendor import newsvendor_quantile
 from scaler.params import Mode, OnStale, ScaleDownLimit, TargetParams
 from scaler.policy import decide
-from scaler.policy_state import PolicyState, Trail
-from scaler.types import Carried, Decision, Evidence, Floor, Limit, Seen
+from scaler.policy_state import as_plain, from_plain
+from scaler.trail import Trail
+from scaler.types import Carried, Decision, Evidence, Floor, Limit, PolicyState, Seen
 
 TICK = 15.0
 PARAMS = TargetParams(threshold=10.0, zone=ZoneInfo("UTC"), warm_floor=1, max_replicas=40)
@@ -201,7 +202,7 @@ def test_the_state_survives_a_file_and_decides_the_same(
     state = PolicyState()
     for seen in seens:
         state, _ = decide(state, seen, params)
-    read = PolicyState.from_plain(json.loads(json.dumps(state.as_plain())))
+    read = from_plain(json.loads(json.dumps(as_plain(state))))
     assert read == state
     later = replace(seens[-1], as_of=seens[-1].as_of + TICK)
     assert decide(read, later, params) == decide(state, later, params)
@@ -211,17 +212,17 @@ def test_the_state_survives_a_file_and_decides_the_same(
     "plain",
     [
         {},
-        {**PolicyState().as_plain(), "last_good_replicas": -1},
-        {**PolicyState().as_plain(), "last_good_replicas": True},
-        {**PolicyState().as_plain(), "learned_threshold": 0.0},
-        {**PolicyState().as_plain(), "predicted": {"answers": [[2, 1], [1, 1]], "rose_at": None}},
-        {**PolicyState().as_plain(), "reactive": {"answers": [["x", 1]], "rose_at": None}},
-        {**PolicyState().as_plain(), "reactive": None},
+        {**as_plain(PolicyState()), "last_good_replicas": -1},
+        {**as_plain(PolicyState()), "last_good_replicas": True},
+        {**as_plain(PolicyState()), "learned_threshold": 0.0},
+        {**as_plain(PolicyState()), "predicted": {"answers": [[2, 1], [1, 1]], "rose_at": None}},
+        {**as_plain(PolicyState()), "reactive": {"answers": [["x", 1]], "rose_at": None}},
+        {**as_plain(PolicyState()), "reactive": None},
     ],
 )
 def test_a_state_that_nobody_wrote_is_refused(plain: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="no policy state"):
-        PolicyState.from_plain(plain)
+        from_plain(plain)
 
 
 @given(

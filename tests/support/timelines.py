@@ -22,9 +22,9 @@ from scaler.fleet import Fleet, LeadTime, StartClass
 from scaler.metadata import Trigger, parse
 from scaler.params import KEEP_LEVEL
 from scaler.policy import decide
-from scaler.policy_state import PolicyState
+from scaler.policy_state import as_plain, from_plain
 from scaler.schedule import floors_of
-from scaler.types import Decision, Evidence, Seen
+from scaler.types import Decision, Evidence, PolicyState, Seen
 
 FOLDER = Path(__file__).parents[1] / "scaler" / "timelines"
 ANSWERS = ("want", "awake", "why", "short")
@@ -41,8 +41,8 @@ class Target:
 
     def restart(self, *, has_state: bool) -> None:
         """Go on as a process that has just started."""
-        plain = json.loads(json.dumps(self.state.as_plain()))
-        self.state = PolicyState.from_plain(plain) if has_state else PolicyState()
+        plain = json.loads(json.dumps(as_plain(self.state)))
+        self.state = from_plain(plain) if has_state else PolicyState()
 
     def decide(self, given: Mapping[str, str]) -> Decision:
         """Return the decision on one row."""
