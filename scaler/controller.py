@@ -21,10 +21,20 @@ from scaler.errors import BadMetadata, HistoryUnavailable, WorkerLost
 from scaler.history import Reading, TargetHistory
 from scaler.policy import decide
 from scaler.ports import Clock, Forecasts, HistorySource
+from scaler.schedule import floors_of
 from scaler.settings import ControllerSettings
 from scaler.telemetry import TickTelemetry
 from scaler.types import Decision, Evidence, Seen
-from scaler.work import Told, Work, fit_boundary, last_days, seen_of, task_of
+from scaler.work import (
+    Ahead,
+    Told,
+    Work,
+    fit_boundary,
+    last_days,
+    seen_of,
+    task_ahead,
+    task_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -192,8 +202,18 @@ class Controller:
         """Decide on the newest data there is, and publish."""
         async with work.concluding:  # a tick and a fit may end together: the later one counts
             reading = work.history.last_reading
-            forecast = await self._forecast(target, work, reading)
-            self._publish(target, work, seen_of(reading, forecast, work.trigger.params, work.as_of))
+            forecast = await self._forecast(target, work, reading, work)
+            ahead = await self._forecast(target, work, reading, work.ahead)
+            params, as_of = work.trigger.params, work.as_of
+            seen = seen_of(
+                reading,
+                forecast,
+                params,
+                as_of,
+                forecast_ahead=ahead,
+                floors=floors_of(work.trigger.schedules, as_of, as_of + params.lead_time_seconds),
+            )
+            self._publish(target, work, seen)
 
     def _publish(self, target: Target, work: Work, seen: Seen) -> None:
         before = target.snapshot.decision if target.snapshot is not None else None
@@ -218,27 +238,28 @@ class Controller:
         )
 
     async def _forecast(
-        self, target: Target, work: Work, reading: Reading | None
+        self, target: Target, work: Work, reading: Reading | None, asked: Work | Ahead
     ) -> Forecast | None:
-        model = work.model
+        """Return what the model of `asked` says, the work itself or the window ahead of it."""
+        model = asked.model
         if reading is None or model is None:
             return None
         series = last_days(reading.series, reading.series.end_at, work.trigger.params)
-        if work.told is not None and work.told.holds_for(model, series):
-            return work.told.forecast
+        if asked.told is not None and asked.told.holds_for(model, series):
+            return asked.told.forecast
         try:
             forecast = await self._forecasts.forecast(model, series)
         except NotEnoughHistory:
             return None
         except WorkerLost:
-            if work.model is model:
+            if asked.model is model:
                 work.lose_model()
             return None
         except Exception:  # a forecaster that fails costs the forecast, not the answer
             logger.exception("forecast failed", extra=_names(target))
             self._telemetry.failures.inc()
             return None
-        work.told = Told(model, series, forecast)
+        asked.told = Told(model, series, forecast)
         return forecast
 
     def _start_fit_if_due(self, target: Target, work: Work) -> None:
@@ -259,6 +280,11 @@ class Controller:
             self._telemetry.fit_seconds.observe(model.fit_seconds)
             work.model = model
             await self._conclude(target, work)
+            ahead = task_ahead(task, work.trigger.params)
+            if ahead is not None:
+                work.ahead.model = await self._forecasts.fit(self._forecaster, past, ahead)
+                self._telemetry.fit_seconds.observe(work.ahead.model.fit_seconds)
+                await self._conclude(target, work)
         except WorkerLost:
             work.fitted = None  # not this target's fault: the next tick tries again
             self._telemetry.failures.inc()
