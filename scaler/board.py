@@ -58,6 +58,7 @@ class Target:
     problem: str = ""  # reason of the last failed read; empty when it went well
     why: str = ""  # the same in words, fit for an event
     refusal: str = ""  # why the operator's rules forbid what the trigger asks for
+    why_no_capacity: str = ""  # `threshold: auto`: why nothing new was learned; empty if it was
     problems: dict[str, int] = field(default_factory=dict)  # reason -> how often, for a counter
     streams: int = 0
     # Set once there is a snapshot, or no use in waiting for one any longer.

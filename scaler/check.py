@@ -179,9 +179,10 @@ def _read(name: str, stdin: BinaryIO) -> bytes:
 
 
 class _Watched:
-    """A source that remembers what it read and what failed, for one trigger."""
+    """A source that remembers what it read of demand and what failed, for one trigger."""
 
-    def __init__(self, source: HistorySource, *, is_overridden: bool) -> None:
+    def __init__(self, source: HistorySource, query: str, *, is_overridden: bool) -> None:
+        self._query = query
         self.series: Series | None = None
         self.problem: HistoryUnavailable | None = None
         self._source = source
@@ -192,17 +193,22 @@ class _Watched:
             read = self._source.read_range(self._named(query), start_at=start_at, end_at=end_at)
             piece = await read
         except HistoryUnavailable as exc:
-            self.problem = exc
+            self._note(query, exc)
             raise
-        self.series = merged(self.series, piece)
+        if query.query == self._query:
+            self.series = merged(self.series, piece)
         return piece
 
     async def read_instant(self, query: DemandQuery, *, at: float) -> float:
         try:
             return await self._source.read_instant(self._named(query), at=at)
         except HistoryUnavailable as exc:
-            self.problem = exc
+            self._note(query, exc)
             raise
+
+    def _note(self, query: DemandQuery, problem: HistoryUnavailable) -> None:
+        if query.query == self._query:
+            self.problem = problem
 
     async def close(self) -> None:
         """Leave the source open: it is another's."""
@@ -237,7 +243,8 @@ async def _decided(
         for each in checked:
             outcomes = []
             for read in filter(_is_whole, each.reads):
-                watched = _Watched(source, is_overridden=is_overridden)
+                query = read.trigger.query.query if read.trigger is not None else ""
+                watched = _Watched(source, query, is_overridden=is_overridden)
                 outcome = await decide_now(each.scaled_object, read, watched, now)
                 outcomes.append(_with_costs(outcome, seconds))
             decided.append(replace(each, outcomes=tuple(outcomes)))
@@ -298,7 +305,10 @@ async def decide_now(
         raise failures.first or RuntimeError("no tick was run")
     decision = target.snapshot.decision
     series = None if source.series is None else _recent(source.series, read, decision)
-    findings = tuple(_outcome_findings(scaled_object, read, decision, series, source.problem))
+    findings = (
+        *_outcome_findings(scaled_object, read, decision, series, source.problem),
+        *_capacity_findings(read, target.why_no_capacity),
+    )
     return Outcome(read=read, decision=decision, series=series, findings=findings)
 
 
@@ -363,6 +373,16 @@ def _outcome_findings(
         yield Finding(rule="stale-data", severity=Severity.WARNING, line=line, text=text)
     if series is not None and seen.evidence is not Evidence.UNKNOWN:
         yield from _bound_findings(Facts(scaled_object=scaled_object, triggers=(read,)), series)
+
+
+def _capacity_findings(read: ReadTrigger, why: str) -> Iterator[Finding]:
+    """Say why `threshold: auto` still goes by its prior."""
+    if why:
+        node = read.entry.node.get("metadata", "threshold")
+        text = f"thresholdPrior {read.params.threshold:g} holds: {why}"
+        yield Finding(
+            rule="capacity-not-learned", severity=Severity.NOTE, line=node.line, text=text
+        )
 
 
 def _bound_findings(facts: Facts, series: Series) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from forecasting.series import Series
 from scaler.board import Board, Snapshot, Target
 from scaler.errors import BadMetadata, HistoryUnavailable, WorkerLost
 from scaler.history import Reading, TargetHistory
+from scaler.learning import Learning
 from scaler.policy import decide
 from scaler.ports import Clock, Forecasts, HistorySource
 from scaler.schedule import floors_of
@@ -160,6 +161,9 @@ class Controller:
                 zero_when_empty=trigger.zero_when_empty,
             )
             work = self._works[target] = Work(trigger, history)
+            if trigger.capacity_queries is not None:
+                query = replace(trigger.query, owner=target.key.namespace)
+                work.learning = Learning(self._source, trigger.capacity_queries, query)
         return work
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -175,6 +179,7 @@ class Controller:
             await self._gather(target, work, as_of, is_first=is_first)
             work.as_of = as_of
             if not is_first:
+                await self._start_learning_if_due(target, work)
                 self._start_fit_if_due(target, work)
             await self._conclude(target, work)
         except Exception:  # the broad except of the loop: a tick may fail, the loop may not
@@ -212,6 +217,7 @@ class Controller:
                 as_of,
                 forecast_ahead=ahead,
                 floors=floors_of(work.trigger.schedules, as_of, as_of + params.lead_time_seconds),
+                carried=None if work.learning is None else work.learning.carried,
             )
             self._publish(target, work, seen)
 
@@ -261,6 +267,29 @@ class Controller:
             return None
         asked.told = Told(model, series, forecast)
         return forecast
+
+    async def _start_learning_if_due(self, target: Target, work: Work) -> None:
+        learning = work.learning
+        if learning is None or not learning.is_due(work.as_of):
+            return
+        if work.learn is None or work.learn.done():
+            work.learn = self._spawn(self._learn(target, work, learning))
+        if self._settings.is_all_in_first_tick:
+            await asyncio.wait([work.learn])
+
+    async def _learn(self, target: Target, work: Work, learning: Learning) -> None:
+        try:
+            async with asyncio.timeout(self._settings.tick_deadline_seconds):
+                await learning.learn(work.as_of)
+            _note_capacity(target, learning.why)
+            await self._conclude(target, work)
+        except HistoryUnavailable as exc:
+            _note_capacity(target, f"vLLM's metrics could not be read: {exc}")
+        except TimeoutError:
+            _note_capacity(target, "vLLM's metrics were not read within the tick's deadline")
+        except Exception:
+            logger.exception("learning failed", extra=_names(target))
+            self._telemetry.failures.inc()
 
     def _start_fit_if_due(self, target: Target, work: Work) -> None:
         reading = work.history.last_reading
@@ -315,6 +344,17 @@ def _note_problem(target: Target, reason: str, message: str) -> None:
         logger.warning("source failed", extra={**_names(target), "reason": reason, "why": message})
     else:
         logger.info("source answers again", extra=_names(target))
+
+
+def _note_capacity(target: Target, why: str) -> None:
+    """Keep why nothing new was learned of a replica's capacity, and log when that changes."""
+    if why == target.why_no_capacity:
+        return
+    target.why_no_capacity = why
+    if why:
+        logger.info("capacity not learned", extra={**_names(target), "why": why})
+    else:
+        logger.info("capacity learned", extra=_names(target))
 
 
 def _log_change(target: Target, before: Decision | None, after: Decision) -> None:

@@ -22,7 +22,7 @@ from scaler.manifest import Finding, Manifest, ReadTrigger, ScaledObject, Severi
 from scaler.params import Mode, TargetParams
 from scaler.policy import RULES
 from scaler.terminal_plot import ASCII, UNICODE, Picture, number, plot
-from scaler.types import Decision, Evidence, Shortfall
+from scaler.types import Carried, Decision, Evidence, Shortfall
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 ORDER = tuple(Severity)
@@ -206,6 +206,8 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "forecast", f"{bound}: quantile {forecast.level:.4g} by {forecast.method}"
     else:
         yield "forecast", "none: nothing to start from"
+    if seen.carried is not None:
+        yield "capacity", _capacity(seen.carried)
     if params.miss_cost_per_replica_hour is not None:
         yield "quantile", _quantile(params)
     if decision.shortfall is not None:
@@ -234,6 +236,14 @@ def _observed(outcome: Outcome) -> str:
     at = datetime.fromtimestamp(seen.observed_at, tz=params.zone)
     text = f"{number(seen.observed_demand)} at {at:%H:%M:%S}; one replica carries "
     return f"{text}{number(outcome.decision.threshold)}"
+
+
+def _capacity(carried: Carried) -> str:
+    return (
+        f"a full replica serves {number(carried.middle)}, {number(carried.low)} to "
+        f"{number(carried.high)} at {carried.level:.0%}, from {carried.n_episodes} times of "
+        f"saturation; its limit is {carried.limited_by}"
+    )
 
 
 def _quantile(params: TargetParams) -> str:

@@ -10,11 +10,12 @@ from forecasting.forecast import Forecast
 from forecasting.forecaster import Task
 from forecasting.series import Series
 from scaler.history import Reading, TargetHistory
+from scaler.learning import Learning
 from scaler.metadata import Trigger
 from scaler.params import KEEP_LEVEL, TargetParams
 from scaler.ports import Model
 from scaler.settings import ControllerSettings
-from scaler.types import Evidence, Floor, PolicyState, Seen
+from scaler.types import Carried, Evidence, Floor, PolicyState, Seen
 
 DAY_SECONDS = 86_400.0
 
@@ -54,6 +55,8 @@ class Work:
     model: Model | None = None
     told: Told | None = None
     ahead: Ahead = field(default_factory=Ahead)
+    learning: Learning | None = None  # `threshold: auto`
+    learn: asyncio.Task[None] | None = None
     fitted: tuple[float, bool] | None = None  # the last fit's boundary, and if all was read then
     fit: asyncio.Task[None] | None = None
     tick: asyncio.Task[None] | None = None
@@ -118,10 +121,11 @@ def seen_of(
     *,
     forecast_ahead: Forecast | None = None,
     floors: tuple[Floor, ...] = (),
+    carried: Carried | None = None,
 ) -> Seen:
     """Return what a decision as of `as_of` rests on, its age judged."""
     if reading is None or isnan(reading.observed):
-        return Seen(as_of=as_of, evidence=Evidence.UNKNOWN, floors=floors)
+        return Seen(as_of=as_of, evidence=Evidence.UNKNOWN, floors=floors, carried=carried)
     age_seconds = as_of - reading.observed_at
     # An observation from the future means that the clock stepped back: its age is unknown.
     is_fresh = -params.step_seconds <= age_seconds <= params.stale_after_seconds
@@ -133,4 +137,5 @@ def seen_of(
         forecast=forecast,
         forecast_ahead=forecast_ahead,
         floors=floors,
+        carried=carried,
     )
