@@ -73,6 +73,7 @@ golden: $(STAMP) ## write the golden timelines of tests/scaler/timelines anew: r
 	@git diff --stat -- tests/scaler/timelines
 
 bench: $(STAMP) ## run the benchmarks and write their figures to benchmarks/results
+	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/rpc.py
 
 constraints: ## pin the versions that the tests run with, anew

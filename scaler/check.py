@@ -372,7 +372,8 @@ def _outcome_findings(
         )
         yield Finding(rule="stale-data", severity=Severity.WARNING, line=line, text=text)
     if series is not None and seen.evidence is not Evidence.UNKNOWN:
-        yield from _bound_findings(Facts(scaled_object=scaled_object, triggers=(read,)), series)
+        facts = Facts(scaled_object=scaled_object, triggers=(read,))
+        yield from _bound_findings(facts, series, decision.threshold)
 
 
 def _capacity_findings(read: ReadTrigger, why: str) -> Iterator[Finding]:
@@ -385,10 +386,10 @@ def _capacity_findings(read: ReadTrigger, why: str) -> Iterator[Finding]:
         )
 
 
-def _bound_findings(facts: Facts, series: Series) -> Iterator[Finding]:
+def _bound_findings(facts: Facts, series: Series, threshold: float) -> Iterator[Finding]:
     """Yield what of the demand of this history the object would not have let happen."""
     params = facts.triggers[0].params
-    needed = np.ceil(np.minimum(series.values / params.threshold, MAX_REPLICAS))
+    needed = np.ceil(np.minimum(series.values / threshold, MAX_REPLICAS))
     most = np.nanmax(needed)
     if most > facts.ceiling:
         when = datetime.fromtimestamp(float(series.times[np.nanargmax(needed)]), tz=params.zone)

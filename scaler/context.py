@@ -1,6 +1,7 @@
 """What a rule of the policy may look at, with what several of them need worked out once."""
 
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 from scaler.capacity import replicas_for
@@ -41,27 +42,17 @@ class Context:
     held: int | None  # the answer before this one
     fleet: Fleet | None
     lead_seconds: float
+    limit: int  # the most replicas that may be asked for
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is there, nor expected, that would wake a target from zero."""
         return not self.demand > self.params.activation_threshold
 
-    @property
-    def limit(self) -> int:
-        """The most replicas that may be asked for."""
-        params, fleet = self.params, self.seen.fleet
-        limit = params.max_replicas
-        if params.max_capacity_buffer is not None and self.predicts:
-            limit = max(limit, raised_limit(self.needs.forecast, params.max_capacity_buffer))
-        if fleet is not None and fleet.max_replicas is not None:
-            limit = min(limit, fleet.max_replicas)  # the HPA stops there, whatever is asked for
-        return max(limit, params.warm_floor)
-
 
 def raised_limit(needed: int, buffer: float) -> int:
     """Return AWS's effective maximum: 50 needed and a buffer of 0.1 make 55."""
-    return -int(-round(needed * (1.0 + buffer), 9) // 1)
+    return needed + ceil(round(needed * buffer, 9))
 
 
 def context_of(
@@ -95,7 +86,19 @@ def context_of(
         held=trail.held(seen.as_of),
         fleet=seen.fleet if mode is params.mode else None,
         lead_seconds=params.lead_time_seconds if lead_time is None else lead_time.seconds,
+        limit=_limit(seen.fleet, params, needs, predicts=predicts),
     )
+
+
+def _limit(fleet: Fleet | None, params: TargetParams, needs: Needs, *, predicts: bool) -> int:
+    """Return maxReplicas, or what the forecast and the object's maxReplicaCount make of it."""
+    limit, buffer = params.max_replicas, params.max_capacity_buffer
+    if buffer is not None and predicts:
+        limit = max(limit, raised_limit(needs.forecast, buffer))
+    if fleet is not None and fleet.max_replicas is not None:
+        limit = min(limit, fleet.max_replicas)  # the HPA stops there, whatever is asked for
+        return max(limit, params.warm_floor)
+    return limit
 
 
 def needs_of(seen: Seen, threshold: float) -> Needs:

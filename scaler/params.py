@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import ceil, isfinite
+from math import isfinite
 from zoneinfo import ZoneInfo
 
 # A pod with nothing cached needs about 300 s until it answers (image 61 s, weights 33 s,
@@ -64,8 +64,8 @@ class ScaleDownLimit:
         """Return the least count allowed when `highest` was in force within the last `seconds`."""
         if self.replicas is not None:
             return max(0, highest - self.replicas)
-        kept = ceil(round(highest * (1.0 - (self.ratio or 0.0)), 9))
-        return max(0, min(kept, highest - 1))
+        may_go = int(highest * (self.ratio or 0.0) + 1e-9)
+        return max(0, highest - (may_go or 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

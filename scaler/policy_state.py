@@ -38,18 +38,35 @@ def from_plain(plain: Mapping[str, Any]) -> PolicyState:
 
 def _plain_trail(trail: Trail) -> dict[str, Any]:
     return {
-        "answers": [list(answer) for answer in trail.answers],
+        "last": None if trail.last is None else list(trail.last),
+        "before": [list(answer) for answer in trail.before],
         "rose_at": None if trail.rose_at == NEVER else trail.rose_at,
     }
 
 
 def _trail(plain: Mapping[str, Any]) -> Trail:
-    answers = tuple((float(at), _count(replicas)) for at, replicas in plain["answers"])
-    times = [at for at, _ in answers]
-    if not all(map(isfinite, times)) or times != sorted(set(times)):
+    last, rose_at = plain["last"], plain["rose_at"]
+    before = tuple(_answer(each) for each in plain["before"])
+    times = [until for until, _ in before]
+    if times != sorted(set(times)):
         raise ValueError("answers out of order")
-    rose_at = plain["rose_at"]
-    return Trail(answers=answers, rose_at=NEVER if rose_at is None else float(rose_at))
+    return Trail(
+        last=None if last is None else _answer(last),
+        before=before,
+        rose_at=NEVER if rose_at is None else _time(rose_at),
+    )
+
+
+def _answer(plain: Any) -> tuple[float, int]:
+    at, replicas = plain
+    return _time(at), _count(replicas)
+
+
+def _time(value: Any) -> float:
+    at = float(value)
+    if not isfinite(at):
+        raise ValueError(f"{value!r} is no time")
+    return at
 
 
 def _count(value: object) -> int:

@@ -256,7 +256,8 @@ def _quantile(params: TargetParams) -> str:
 
 def _missing(shortfall: Shortfall, as_of: float) -> str:
     earliest, latest = shortfall.earliest_at - as_of, shortfall.latest_at - as_of
-    when = "now" if latest <= 0 else f"from {earliest:.0f} to {latest:.0f} s ahead on"
+    soon = f"within {latest:.0f} s" if earliest <= 0 else f"in {earliest:.0f} to {latest:.0f} s"
+    when = "now" if latest <= 0 else soon
     return f"{shortfall.replicas}{_replicas(shortfall.replicas)} {when} ({shortfall.limit})"
 
 

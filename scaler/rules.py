@@ -108,7 +108,7 @@ def warm_floor(replicas: int, context: Context) -> int:
 
 def ceiling(replicas: int, context: Context) -> int:
     """Never ask for more than may be had: maxReplicas, or what maxCapacityBehavior makes of it."""
-    if replicas <= context.params.max_replicas and context.seen.fleet is None:
+    if replicas <= context.limit:
         return replicas
     limit, is_raised = context.limit, context.params.max_capacity_buffer is not None
     if is_raised and not context.is_fresh:  # it was asked for on a forecast that is lost

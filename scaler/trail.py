@@ -12,43 +12,50 @@ NEVER = float("-inf")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trail:
-    """Answers on fresh evidence, as (as_of, replicas), oldest first; `rose_at`: the last rise."""
+    """The last answer on fresh evidence, and of those before it what a span of time may ask for.
 
-    answers: tuple[tuple[float, int], ...] = ()
+    `last` is (as_of, replicas). `before` holds (until, replicas): a count and when the next one
+    took its place. One that a later count has reached since is left out, so counts fall, and the
+    first that is still inside a span is the span's highest. `rose_at`: the last rise.
+    """
+
+    last: tuple[float, int] | None = None
+    before: tuple[tuple[float, int], ...] = ()
     rose_at: float = NEVER
 
     def held(self, as_of: float) -> int | None:
         """Return the last answer before `as_of`, None when there is none."""
-        for at, replicas in reversed(self.answers):
-            if at < as_of:
-                return replicas
-        return None
+        if self.last is not None and self.last[0] < as_of:
+            return self.last[1]
+        return self.before[-1][1] if self.before else None
 
     def highest(self, since: float, as_of: float) -> int | None:
-        """Return the largest answer that was in force between `since` and `as_of`."""
-        best: int | None = None
-        for at, replicas in reversed(self.answers):
-            if at >= as_of:
-                continue
-            if best is None or replicas > best:
-                best = replicas
-            if at <= since:  # in force when the time span began, and so the last that counts
-                break
+        """Return the largest answer before `as_of` that was in force after `since`."""
+        best = self.last[1] if self.last is not None and self.last[0] < as_of else None
+        for until, replicas in self.before:
+            if until > since:
+                return replicas if best is None or replicas > best else best
         return best
 
     def told(self, as_of: float, replicas: int, keep_seconds: float) -> "Trail":
-        """Return the trail with one answer more; what `highest` can't need any more is dropped."""
-        answers = self.answers
-        held = self.held(as_of)
-        rose_at = as_of if held is not None and replicas > held else self.rose_at
-        if answers and answers[-1][0] >= as_of:
-            answers = tuple(answer for answer in answers if answer[0] < as_of)
-        if len(answers) > 1 and answers[-1][1] == replicas == answers[-2][1]:
-            answers = answers[:-1]  # equal ones in a row: the first and the last are enough
-        start, since = 0, as_of - keep_seconds
-        while start + 1 < len(answers) and answers[start + 1][0] <= since:
-            start += 1
-        return Trail(answers=(*answers[start:], (as_of, replicas)), rose_at=rose_at)
+        """Return the trail with one answer more, for spans of up to `keep_seconds`.
+
+        An answer for the moment of the last one, or one before it, takes its place.
+        """
+        if self.last is None:
+            return Trail(last=(as_of, replicas))
+        before = self.before
+        at, held = self.last
+        if at < as_of:
+            since, first, end = as_of - keep_seconds, 0, len(before)
+            while end and before[end - 1][1] <= held:
+                end -= 1
+            while first < end and before[first][0] <= since:
+                first += 1
+            before = (*before[first:end], (as_of, held))
+        rose = bool(before) and replicas > before[-1][1]
+        rose_at = as_of if rose else self.rose_at
+        return Trail(last=(as_of, replicas), before=before, rose_at=rose_at)
 
 
 NOTHING = Trail()
