@@ -9,7 +9,7 @@ SOURCES := scaler forecasting serving simulations tests benchmarks
 PROTO_TOOLS := grpcio-tools==1.76.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parts demo test test-cluster cluster check lint format types imports proto proto-check bench constraints clean
+.PHONY: help setup parts demo test test-cluster cluster check lint format types imports proto proto-check golden bench constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,7 +68,12 @@ proto: $(STAMP) ## write the stubs in scaler/pb anew from proto/
 proto-check: proto ## fail when the stubs in scaler/pb are not what proto/ says
 	@git diff --exit-code --stat -- scaler/pb || { echo "scaler/pb differs from proto/: commit what 'make proto' wrote"; exit 1; }
 
+golden: $(STAMP) ## write the golden timelines of tests/scaler/timelines anew: review the difference
+	@PYTHONPATH=tests/support:. $(BIN)/python -m timelines
+	@git diff --stat -- tests/scaler/timelines
+
 bench: $(STAMP) ## run the benchmarks and write their figures to benchmarks/results
+	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/rpc.py
 
 constraints: ## pin the versions that the tests run with, anew

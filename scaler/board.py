@@ -59,6 +59,7 @@ class Target:
     problem: str = ""  # reason of the last failed read; empty when it went well
     why: str = ""  # the same in words, fit for an event
     refusal: str = ""  # why the operator's rules forbid what the trigger asks for
+    why_no_capacity: str = ""  # `threshold: auto`: why nothing new was learned; empty if it was
     problems: dict[str, int] = field(default_factory=dict)  # reason -> how often, for a counter
     leading_problems: dict[str, str] = field(default_factory=dict)  # name of query -> last reason
     gains: tuple[LeadingGain, ...] = ()  # of the leading queries, at the last fit

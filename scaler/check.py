@@ -181,7 +181,7 @@ def _read(name: str, stdin: BinaryIO) -> bytes:
 
 
 class _Watched:
-    """A source that remembers what it read and what failed, for one trigger."""
+    """A source that remembers what it read of demand and what failed, for one trigger."""
 
     def __init__(self, source: HistorySource, query: str, *, is_overridden: bool) -> None:
         self.gains: tuple[LeadingGain, ...] = ()
@@ -315,6 +315,7 @@ async def decide_now(
     findings = (
         *_outcome_findings(scaled_object, read, decision, series, source.problem),
         *plan_findings(read, source.gains, source.leading_problems, now),
+        *_capacity_findings(read, target.why_no_capacity),
     )
     return Outcome(read=read, decision=decision, series=series, findings=findings)
 
@@ -379,13 +380,24 @@ def _outcome_findings(
         )
         yield Finding(rule="stale-data", severity=Severity.WARNING, line=line, text=text)
     if series is not None and seen.evidence is not Evidence.UNKNOWN:
-        yield from _bound_findings(Facts(scaled_object=scaled_object, triggers=(read,)), series)
+        facts = Facts(scaled_object=scaled_object, triggers=(read,))
+        yield from _bound_findings(facts, series, decision.threshold)
 
 
-def _bound_findings(facts: Facts, series: Series) -> Iterator[Finding]:
+def _capacity_findings(read: ReadTrigger, why: str) -> Iterator[Finding]:
+    """Say why `threshold: auto` still goes by its prior."""
+    if why:
+        node = read.entry.node.get("metadata", "threshold")
+        text = f"thresholdPrior {read.params.threshold:g} holds: {why}"
+        yield Finding(
+            rule="capacity-not-learned", severity=Severity.NOTE, line=node.line, text=text
+        )
+
+
+def _bound_findings(facts: Facts, series: Series, threshold: float) -> Iterator[Finding]:
     """Yield what of the demand of this history the object would not have let happen."""
     params = facts.triggers[0].params
-    needed = np.ceil(np.minimum(series.values / params.threshold, MAX_REPLICAS))
+    needed = np.ceil(np.minimum(series.values / threshold, MAX_REPLICAS))
     most = np.nanmax(needed)
     if most > facts.ceiling:
         when = datetime.fromtimestamp(float(series.times[np.nanargmax(needed)]), tz=params.zone)

@@ -22,12 +22,24 @@ from scaler.companions import Companions
 from scaler.errors import BadMetadata, HistoryUnavailable, WorkerLost
 from scaler.history import Reading, TargetHistory
 from scaler.leading_notes import note_gains, note_leading
+from scaler.learning import Learning
 from scaler.policy import decide
 from scaler.ports import Clock, Forecasts, HistorySource
+from scaler.schedule import floors_of
 from scaler.settings import ControllerSettings
 from scaler.telemetry import TickTelemetry
 from scaler.types import Decision, Evidence, Seen
-from scaler.work import Told, Work, fit_boundary, forecaster_of, last_days, seen_of, task_of
+from scaler.work import (
+    Ahead,
+    Told,
+    Work,
+    fit_boundary,
+    forecaster_of,
+    last_days,
+    seen_of,
+    task_ahead,
+    task_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -154,6 +166,8 @@ class Controller:
             leading = {name: replace(query, query=text) for name, text in trigger.plan.leading}
             companions = Companions(self._source, leading, days)
             work = self._works[target] = Work(trigger, history, companions)
+            if trigger.capacity_queries is not None:
+                work.learning = Learning(self._source, trigger.capacity_queries, query)
         return work
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -173,6 +187,7 @@ class Controller:
                 await work.companions.advance(
                     as_of, self._settings, spawn=self._spawn, on_read=on_read
                 )
+                await self._start_learning_if_due(target, work)
                 self._start_fit_if_due(target, work)
             await self._conclude(target, work)
         except Exception:  # the broad except of the loop: a tick may fail, the loop may not
@@ -200,8 +215,19 @@ class Controller:
         """Decide on the newest data there is, and publish."""
         async with work.concluding:  # a tick and a fit may end together: the later one counts
             reading = work.history.last_reading
-            forecast = await self._forecast(target, work, reading)
-            self._publish(target, work, seen_of(reading, forecast, work.trigger.params, work.as_of))
+            forecast = await self._forecast(target, work, reading, work)
+            ahead = await self._forecast(target, work, reading, work.ahead)
+            params, as_of = work.trigger.params, work.as_of
+            seen = seen_of(
+                reading,
+                forecast,
+                params,
+                as_of,
+                forecast_ahead=ahead,
+                floors=floors_of(work.trigger.schedules, as_of, as_of + params.lead_time_seconds),
+                carried=None if work.learning is None else work.learning.carried,
+            )
+            self._publish(target, work, seen)
 
     def _publish(self, target: Target, work: Work, seen: Seen) -> None:
         before = target.snapshot.decision if target.snapshot is not None else None
@@ -226,29 +252,54 @@ class Controller:
         )
 
     async def _forecast(
-        self, target: Target, work: Work, reading: Reading | None
+        self, target: Target, work: Work, reading: Reading | None, asked: Work | Ahead
     ) -> Forecast | None:
-        model = work.model
+        """Return what the model of `asked` says, the work itself or the window ahead of it."""
+        model = asked.model
         if reading is None or model is None:
             return None
         series = last_days(reading.series, reading.series.end_at, work.trigger.params)
+        series = last_days(reading.series, reading.series.end_at, work.trigger.params)
         series = work.companions.beside(series)
-        if work.told is not None and work.told.holds_for(model, series):
-            return work.told.forecast
+        if asked.told is not None and asked.told.holds_for(model, series):
+            return asked.told.forecast
         try:
             forecast = await self._forecasts.forecast(model, series)
         except NotEnoughHistory:
             return None
         except WorkerLost:
-            if work.model is model:
+            if asked.model is model:
                 work.lose_model()
             return None
         except Exception:  # a forecaster that fails costs the forecast, not the answer
             logger.exception("forecast failed", extra=_names(target))
             self._telemetry.failures.inc()
             return None
-        work.told = Told(model, series, forecast)
+        asked.told = Told(model, series, forecast)
         return forecast
+
+    async def _start_learning_if_due(self, target: Target, work: Work) -> None:
+        learning = work.learning
+        if learning is None or not learning.is_due(work.as_of):
+            return
+        if work.learn is None or work.learn.done():
+            work.learn = self._spawn(self._learn(target, work, learning))
+        if self._settings.is_all_in_first_tick:
+            await asyncio.wait([work.learn])
+
+    async def _learn(self, target: Target, work: Work, learning: Learning) -> None:
+        try:
+            async with asyncio.timeout(self._settings.tick_deadline_seconds):
+                await learning.learn(work.as_of)
+            _note_capacity(target, learning.why)
+            await self._conclude(target, work)
+        except HistoryUnavailable as exc:
+            _note_capacity(target, f"vLLM's metrics could not be read: {exc}")
+        except TimeoutError:
+            _note_capacity(target, "vLLM's metrics were not read within the tick's deadline")
+        except Exception:
+            logger.exception("learning failed", extra=_names(target))
+            self._telemetry.failures.inc()
 
     def _start_fit_if_due(self, target: Target, work: Work) -> None:
         reading = work.history.last_reading
@@ -270,6 +321,11 @@ class Controller:
             work.model = model
             note_gains(target, _names(target), model.gains)
             await self._conclude(target, work)
+            ahead = task_ahead(task, work.trigger.params)
+            if ahead is not None:
+                work.ahead.model = await self._forecasts.fit(forecaster, past, ahead)
+                self._telemetry.fit_seconds.observe(work.ahead.model.fit_seconds)
+                await self._conclude(target, work)
         except WorkerLost:
             work.fitted = None  # not this target's fault: the next tick tries again
             self._telemetry.failures.inc()
@@ -300,6 +356,17 @@ def _note_problem(target: Target, reason: str, message: str) -> None:
         logger.warning("source failed", extra={**_names(target), "reason": reason, "why": message})
     else:
         logger.info("source answers again", extra=_names(target))
+
+
+def _note_capacity(target: Target, why: str) -> None:
+    """Keep why nothing new was learned of a replica's capacity, and log when that changes."""
+    if why == target.why_no_capacity:
+        return
+    target.why_no_capacity = why
+    if why:
+        logger.info("capacity not learned", extra={**_names(target), "why": why})
+    else:
+        logger.info("capacity learned", extra=_names(target))
 
 
 def _log_change(target: Target, before: Decision | None, after: Decision) -> None:

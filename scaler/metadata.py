@@ -16,17 +16,23 @@ from pydantic.alias_generators import to_camel
 from scaler.agenda import FORMS
 from scaler.capacity import MAX_REPLICAS
 from scaler.errors import BadMetadata
+from scaler.metadata_pairs import pair_problems, quantile_of
+from scaler.metadata_values import read_queries, read_scale_down_limit
 from scaler.params import (
     AUTO_LEAD_TIME_SECONDS,
     DEFAULT_MAX_REPLICAS,
     STALE_AFTER_STEPS,
+    MaxCapacityBehavior,
     Mode,
     OnStale,
+    ScaleDownLimit,
     TargetParams,
 )
 from scaler.plan import MAX_LEADING, Plan, read_plan
 from scaler.ports import DemandQuery
 from scaler.public_holidays import EXAMPLE
+from scaler.saturation.queries import CapacityQueries
+from scaler.schedule import BadSchedule, Schedule, parse_schedules
 
 # What KEDA itself reads of an external trigger and passes on to us; `timeout` and `unsafeSsl` of
 # KEDA's prometheus trigger are the operator's to decide here (`--prometheus-config`).
@@ -54,6 +60,8 @@ class Trigger:
     zero_when_empty: bool  # `ignoreNullValues: "true"`, set explicitly
     is_lead_time_measured: bool  # `leadTimeSeconds: auto`
     plan: Plan = field(default_factory=Plan)
+    schedules: tuple[Schedule, ...] = ()
+    capacity_queries: CapacityQueries | None = None  # `threshold: auto`
 
 
 def _number(text: object) -> float:
@@ -74,7 +82,7 @@ def _boolean(text: object) -> bool:
     return text == "true"
 
 
-def _lead_time(text: object) -> float | None:
+def _auto_or_number(text: object) -> float | None:
     return None if text == "auto" else _number(text)
 
 
@@ -120,8 +128,18 @@ class TriggerMetadata(BaseModel):
     query: str = Field(
         min_length=1, max_length=16_384, description="a PromQL expression that gives one series"
     )
-    threshold: Number = Field(
-        gt=0, le=1e15, description="a number > 0: the demand that one replica carries"
+    threshold: Annotated[float | None, BeforeValidator(_auto_or_number)] = Field(
+        gt=0, le=1e15, description="a number > 0: the demand that one replica carries, or auto"
+    )
+    threshold_prior: Number | None = Field(None, gt=0, le=1e15, description="a number > 0")
+    capacity_model: str | None = Field(
+        None,
+        max_length=253,
+        pattern=r"^[A-Za-z0-9_./:@+-]+$",
+        description="the model_name of vLLM's metrics",
+    )
+    capacity_queries: Annotated[tuple[tuple[str, str], ...], BeforeValidator(read_queries)] = Field(
+        (), description=CapacityQueries.ALLOWED
     )
     server_address: str | None = Field(
         None, max_length=2_048, description="the http or https address of a Prometheus"
@@ -145,7 +163,7 @@ class TriggerMetadata(BaseModel):
         le=MAX_REPLICAS,
         description=f"a whole number from 1 to {MAX_REPLICAS}",
     )
-    lead_time_seconds: Annotated[float | None, BeforeValidator(_lead_time)] = Field(
+    lead_time_seconds: Annotated[float | None, BeforeValidator(_auto_or_number)] = Field(
         None, ge=1, le=21_600, description="seconds from 1 to 21600, or auto"
     )
     quantile: Number = Field(0.95, ge=0.5, le=0.999, description="a number from 0.5 to 0.999")
@@ -173,6 +191,30 @@ class TriggerMetadata(BaseModel):
     )
     mode: Mode = Field(Mode.PREDICT, description="predict or observe")
     on_stale: OnStale = Field(OnStale.HOLD, description="hold, floor or error")
+    scheduled_floors: str = Field(
+        "", max_length=4_096, description="entries such as 4 for 10h from 0 8 * * MON-FRI"
+    )
+    break_even_seconds: Number | None = Field(
+        None, ge=0, le=DAY_SECONDS, description="seconds from 0 to 86400"
+    )
+    release_margin: Number = Field(0.0, ge=0, le=1, description="a number from 0 to 1")
+    scale_down_limit: Annotated[ScaleDownLimit | None, BeforeValidator(read_scale_down_limit)] = (
+        Field(None, description="replicas or a percentage within a time: 2/5m or 50%/10m")
+    )
+    hpa_tolerance: Number = Field(0.0, ge=0, le=1, description="a number from 0 to 1")
+    hpa_scale_down_tolerance: Number = Field(0.0, ge=0, le=1, description="a number from 0 to 1")
+    max_capacity_behavior: MaxCapacityBehavior = Field(
+        MaxCapacityBehavior.HONOR, description="HonorMaxCapacity or IncreaseMaxCapacity"
+    )
+    max_capacity_buffer: Whole | None = Field(
+        None, ge=0, le=100, description="a whole percentage from 0 to 100"
+    )
+    miss_cost_per_replica_hour: Number | None = Field(
+        None, gt=0, le=1e9, description="a number > 0, in the unit of gpuPricePerHour"
+    )
+    gpu_price_per_hour: Number | None = Field(
+        None, gt=0, le=1e9, description="a number > 0: the price of one replica's GPUs"
+    )
 
 
 FIELD_OF_KEY = {
@@ -204,9 +246,11 @@ def parse(metadata: Mapping[str, str]) -> Trigger:
         shows=frozenset(given) - hidden,
     )
     lines += plan_lines
+    lines += pair_problems(read)
+    schedules = _schedules_of(read, hidden, lines)
     params = None
     try:
-        params = _params_of(read)
+        params = None if lines else _params_of(read)
     except ValueError as exc:
         lines.append(str(exc))
     if lines or params is None:
@@ -217,6 +261,8 @@ def parse(metadata: Mapping[str, str]) -> Trigger:
         zero_when_empty=read.ignore_null_values,
         is_lead_time_measured=read.lead_time_seconds is None,
         plan=plan,
+        schedules=schedules,
+        capacity_queries=_capacity_queries_of(read),
     )
 
 
@@ -246,6 +292,28 @@ def _grid_lines(read: TriggerMetadata) -> list[str]:
         )
         return [line]
     return []
+
+
+def _schedules_of(
+    read: TriggerMetadata, hidden: AbstractSet[str], lines: list[str]
+) -> tuple[Schedule, ...]:
+    """Return the scheduled floors, and add a line for what is wrong with them."""
+    key, text = "scheduledFloors", read.scheduled_floors
+    if "scheduled_floors" not in read.model_fields_set:
+        return ()
+    try:
+        schedules = parse_schedules(text, read.timezone)
+    except BadSchedule as exc:
+        shown = "(not shown)" if key in hidden else _quoted(exc.entry)
+        lines.append(f"{key}: entry {exc.number}, {shown}: {exc.problem}")
+        return ()
+    for number, schedule in enumerate(schedules, 1):
+        if schedule.replicas > read.max_replicas:
+            lines.append(
+                f"{key}: entry {number} asks for {schedule.replicas} replicas and maxReplicas is "
+                f"{read.max_replicas}; allowed are 1 to maxReplicas"
+            )
+    return schedules
 
 
 def _unknown_line(name: str, key: str) -> str:
@@ -289,18 +357,36 @@ def _params_of(read: TriggerMetadata) -> TargetParams:
         else stale_after_seconds,
     }
     return TargetParams(
-        threshold=read.threshold,
+        threshold=read.threshold or read.threshold_prior or 0.0,
         zone=read.timezone,
         activation_threshold=read.activation_threshold,
         warm_floor=read.warm_floor,
         max_replicas=read.max_replicas,
-        quantile=read.quantile,
+        quantile=quantile_of(read),
         history_days=float(ceil(read.history_days)),
         step_seconds=float(read.step_seconds),
         mode=read.mode,
         on_stale=read.on_stale,
+        break_even_seconds=read.break_even_seconds,
+        release_margin=read.release_margin,
+        scale_down_limit=read.scale_down_limit,
+        hpa_tolerance=read.hpa_tolerance,
+        hpa_scale_down_tolerance=read.hpa_scale_down_tolerance,
+        max_capacity_buffer=_share_of(read.max_capacity_buffer),
+        miss_cost_per_replica_hour=read.miss_cost_per_replica_hour,
+        gpu_price_per_hour=read.gpu_price_per_hour,
         **values,
     )
+
+
+def _share_of(percentage: int | None) -> float | None:
+    return None if percentage is None else percentage / 100.0
+
+
+def _capacity_queries_of(read: TriggerMetadata) -> CapacityQueries | None:
+    if read.threshold is not None:
+        return None
+    return CapacityQueries.of(read.capacity_model or "", dict(read.capacity_queries))
 
 
 def _query_of(read: TriggerMetadata) -> DemandQuery:

@@ -18,11 +18,23 @@ DEFAULT_MAX_REPLICAS = 100
 STALE_AFTER_STEPS = 5
 
 
+# The level of the forecast of the keep window. A replica that is kept in vain costs the break-even
+# idle time, which is the price of the start that keeping it saves; so even odds settle it.
+KEEP_LEVEL = 0.5
+
+
 class Mode(StrEnum):
     """What the answer rests on."""
 
     PREDICT = "predict"  # the forecast and the observed demand
     OBSERVE = "observe"  # the observed demand alone; forecasts are computed and exported
+
+
+class MaxCapacityBehavior(StrEnum):
+    """What a forecast above `max_replicas` does; AWS's own words (predictive scaling policies)."""
+
+    HONOR = "HonorMaxCapacity"  # it is cut, and the shortfall is shown
+    INCREASE = "IncreaseMaxCapacity"  # the ceiling rises with it
 
 
 class OnStale(StrEnum):
@@ -31,6 +43,29 @@ class OnStale(StrEnum):
     HOLD = "hold"  # the last good answer
     FLOOR = "floor"  # the warm floor
     ERROR = "error"  # UNAVAILABLE, so that KEDA's `fallback` can act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleDownLimit:
+    """How much may go within any `seconds`: `replicas` of them, or a `ratio` of the highest count.
+
+    One replica may always go, or a ratio would never let the last ones.
+    """
+
+    seconds: float
+    replicas: int | None = None
+    ratio: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.replicas is None) == (self.ratio is None):
+            raise ValueError("either replicas or a ratio")
+
+    def lowest(self, highest: int) -> int:
+        """Return the least count allowed when `highest` was in force within the last `seconds`."""
+        if self.replicas is not None:
+            return max(0, highest - self.replicas)
+        may_go = int(highest * (self.ratio or 0.0) + 1e-9)
+        return max(0, highest - (may_go or 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +87,28 @@ class TargetParams:
     stale_after_seconds: float = 300.0
     mode: Mode = Mode.PREDICT
     on_stale: OnStale = OnStale.HOLD
+    # The idle time that costs as much as a start. A start bills the replica for as long as it
+    # takes, so None, the lead time, is right but for fees; 0 keeps nothing for later.
+    break_even_seconds: float | None = None
+    release_margin: float = 0.0  # 0: the HPA's own scale-down window of 300 s settles noise
+    scale_down_limit: ScaleDownLimit | None = None
+    # 0: our manifests set scaleUp.tolerance to 0. A tolerance that the HPA doesn't have would ask
+    # for up to a tenth more than is needed; one that it has and we don't know of, for too little.
+    hpa_tolerance: float = 0.0
+    hpa_scale_down_tolerance: float = 0.0
+    # maxCapacityBehavior IncreaseMaxCapacity: the ceiling rises to the forecast and this share
+    # more. None: HonorMaxCapacity.
+    max_capacity_buffer: float | None = None
+    # What a replica-hour too few costs, and one too many; they give `quantile` (newsvendor).
+    miss_cost_per_replica_hour: float | None = None
+    gpu_price_per_hour: float | None = None  # of all GPUs of one replica
+
+    @property
+    def keep_seconds(self) -> float:
+        """Length of the idle time that costs as much as a start."""
+        if self.break_even_seconds is None:
+            return self.lead_time_seconds
+        return self.break_even_seconds
 
     def __post_init__(self) -> None:
         if not (self.threshold > 0 and isfinite(self.threshold)):

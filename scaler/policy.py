@@ -2,120 +2,86 @@
 
 Theory of operation: a count starts at 0 and passes the rules in order. The first ones say what
 fresh evidence asks for, `answer_stale` stands in for them without it, and the last ones bound the
-result. A rule changes the count or leaves it alone; it reads no clock and keeps no state.
+result. A rule changes the count or leaves it alone; it reads no clock and keeps no state. What must
+be remembered is a value, `PolicyState`, that goes in and comes out.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from scaler.capacity import replicas_for
+from scaler.context import Context, context_of, needs_of, threshold_in_force
 from scaler.params import Mode, OnStale, TargetParams
+from scaler.rules import RULES, Rule, ceiling
+from scaler.shortfall import shortfall_of
 from scaler.types import Decision, Evidence, PolicyState, Seen, Step
 
+__all__ = ["RULES", "Rule", "decide"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """All that a rule may look at."""
-
-    seen: Seen
-    params: TargetParams
-    state: PolicyState
-
-    @property
-    def is_fresh(self) -> bool:
-        """Whether demand is known well enough to shrink on."""
-        return self.seen.evidence is Evidence.FRESH
-
-
-Rule = Callable[[int, Context], int]
-
-
-def cover_forecast(replicas: int, context: Context) -> int:
-    """Carry the forecast peak of the lead time ahead."""
-    forecast = context.seen.forecast
-    if not context.is_fresh or forecast is None or context.params.mode is Mode.OBSERVE:
-        return replicas
-    return max(replicas, replicas_for(forecast.value, context.params.threshold))
-
-
-def cover_observed(replicas: int, context: Context) -> int:
-    """Carry what is there now, whatever the forecast says."""
-    if not context.is_fresh:
-        return replicas
-    return max(replicas, replicas_for(context.seen.observed_demand, context.params.threshold))
-
-
-def sleep_when_quiet(replicas: int, context: Context) -> int:
-    """Let the target go to zero while neither forecast nor demand passes activationThreshold."""
-    if not context.is_fresh:
-        return replicas
-    demand = context.seen.observed_demand
-    forecast = context.seen.forecast
-    if forecast is not None and context.params.mode is Mode.PREDICT:
-        demand = max(demand, forecast.value)
-    return replicas if demand > context.params.activation_threshold else 0
-
-
-def answer_stale(replicas: int, context: Context) -> int:
-    """Without fresh evidence: hold the last good answer, or leave it to the warm floor."""
-    if context.is_fresh or context.params.on_stale is OnStale.FLOOR:
-        return replicas
-    return max(replicas, context.state.last_good_replicas or 0)
-
-
-def warm_floor(replicas: int, context: Context) -> int:
-    """Never fall under the warm floor."""
-    return max(replicas, context.params.warm_floor)
-
-
-def ceiling(replicas: int, context: Context) -> int:
-    """Never ask for more than maxReplicas."""
-    return min(replicas, context.params.max_replicas)
-
-
-RULES: tuple[Rule, ...] = (
-    cover_forecast,
-    cover_observed,
-    sleep_when_quiet,
-    answer_stale,
-    warm_floor,
-    ceiling,
+_NAMED = tuple((rule.__name__, rule) for rule in RULES)
+_CEILING = RULES.index(ceiling)
+_make_step = lru_cache(maxsize=65_536)(  # most steps of a target are those of its last tick
+    lambda rule, before, after: Step(rule=rule, before=before, after=after)
 )
 
 
 def decide(state: PolicyState, seen: Seen, params: TargetParams) -> tuple[PolicyState, Decision]:
     """Return what to answer as of `seen.as_of`, and what to remember for the next tick.
 
-    Laws: warm floor <= replicas <= max; monotone in observed demand and forecast; without fresh
-    evidence the answer never falls below the last good one unless the trigger says so.
+    Laws: floor <= replicas <= ceiling; monotone in observed demand and forecast; without fresh
+    evidence the answer never falls below the last good one unless the trigger says so; deciding
+    again on the same evidence changes nothing.
     """
-    context = Context(seen=seen, params=params, state=state)
+    predicts = params.mode is Mode.PREDICT
+    threshold = threshold_in_force(state, seen, params)
+    needs = needs_of(seen, threshold)
+    unchosen = Mode.OBSERVE if predicts else Mode.PREDICT
+    context = context_of(state, seen, params, mode=params.mode, threshold=threshold, needs=needs)
+    other = context_of(state, seen, params, mode=unchosen, threshold=threshold, needs=needs)
     steps = _apply(context)
-    replicas = steps[-1].after
+    replicas, alone = steps[-1].after, _outcome(other)
     decision = Decision(
         replicas=replicas,
         is_active=_is_active(replicas, context),
         is_withheld=_is_withheld(context),
         steps=steps,
         seen=seen,
-        predicted_replicas=_outcome(context, Mode.PREDICT),
-        reactive_replicas=_outcome(context, Mode.OBSERVE),
+        predicted_replicas=replicas if predicts else alone,
+        reactive_replicas=alone if predicts else replicas,
+        threshold=threshold,
+        shortfall=shortfall_of(context, steps[_CEILING].before, replicas),
     )
-    return (PolicyState(last_good_replicas=replicas) if context.is_fresh else state), decision
+    return _next_state(context, decision), decision
 
 
 def _apply(context: Context) -> tuple[Step, ...]:
+    """Return what each rule made of the count, in order."""
     steps: list[Step] = []
     replicas = 0
-    for rule in RULES:
+    for name, rule in _NAMED:
         after = rule(replicas, context)
-        steps.append(Step(rule=rule.__name__, before=replicas, after=after))
+        steps.append(_make_step(name, replicas, after))
         replicas = after
     return tuple(steps)
 
 
-def _outcome(context: Context, mode: Mode) -> int:
-    return _apply(replace(context, params=replace(context.params, mode=mode)))[-1].after
+def _outcome(context: Context) -> int:
+    replicas = 0
+    for rule in RULES:
+        replicas = rule(replicas, context)
+    return replicas
+
+
+def _next_state(context: Context, decision: Decision) -> PolicyState:
+    state, seen, pace = context.state, context.seen, context.params.scale_down_limit
+    if not context.is_fresh:
+        return state
+    keep_seconds = 0.0 if pace is None else pace.seconds
+    carried = seen.carried
+    return PolicyState(
+        last_good_replicas=decision.replicas,
+        predicted=state.predicted.told(seen.as_of, decision.predicted_replicas, keep_seconds),
+        reactive=state.reactive.told(seen.as_of, decision.reactive_replicas, keep_seconds),
+        learned_threshold=state.learned_threshold if carried is None else carried.threshold,
+    )
 
 
 def _is_active(replicas: int, context: Context) -> bool:

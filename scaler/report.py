@@ -19,15 +19,15 @@ from rich.text import Text
 from forecasting.forecast import Forecast
 from forecasting.series import Series
 from scaler.manifest import Finding, Manifest, ReadTrigger, ScaledObject, Severity, Unreadable
-from scaler.params import Mode
+from scaler.params import Mode, TargetParams
 from scaler.policy import RULES
 from scaler.terminal_plot import ASCII, UNICODE, Picture, number, plot
-from scaler.types import Decision, Evidence
+from scaler.types import Carried, Decision, Evidence, Shortfall
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 ORDER = tuple(Severity)
 WIDEST = 100
-RULE_WIDTH = 18
+RULE_WIDTH = 20
 DAY_SECONDS = 86_400.0
 # A rule of the policy in words: the first sentence about it in the code, which can't go stale.
 WORDS = {rule.__name__: (rule.__doc__ or "").partition("\n")[0] for rule in RULES}
@@ -160,7 +160,7 @@ class Report:
             series=shown,
             bound=None if forecast is None else forecast.value,
             until_at=series.end_at if forecast is None else _until(forecast),
-            threshold=params.threshold,
+            threshold=outcome.decision.threshold,
             zone=params.zone,
         )
         glyphs = UNICODE if self._writes_unicode else ASCII
@@ -206,6 +206,12 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "forecast", f"{bound}: quantile {forecast.level:.4g} by {forecast.method}"
     else:
         yield "forecast", "none: nothing to start from"
+    if seen.carried is not None:
+        yield "capacity", _capacity(seen.carried)
+    if params.miss_cost_per_replica_hour is not None:
+        yield "quantile", _quantile(params)
+    if decision.shortfall is not None:
+        yield "missing", _missing(decision.shortfall, seen.as_of)
     if outcome.series is not None:
         yield "history", _history(outcome.series, params.history_days)
     if decision.predicted_replicas != decision.reactive_replicas:
@@ -229,7 +235,30 @@ def _observed(outcome: Outcome) -> str:
         return "nothing: demand is unknown, which is not zero"
     at = datetime.fromtimestamp(seen.observed_at, tz=params.zone)
     text = f"{number(seen.observed_demand)} at {at:%H:%M:%S}; one replica carries "
-    return f"{text}{number(params.threshold)}"
+    return f"{text}{number(outcome.decision.threshold)}"
+
+
+def _capacity(carried: Carried) -> str:
+    return (
+        f"a full replica serves {number(carried.middle)}, {number(carried.low)} to "
+        f"{number(carried.high)} at {carried.level:.0%}, from {carried.n_episodes} times of "
+        f"saturation; its limit is {carried.limited_by}"
+    )
+
+
+def _quantile(params: TargetParams) -> str:
+    miss, idle = params.miss_cost_per_replica_hour or 0.0, params.gpu_price_per_hour or 0.0
+    return (
+        f"{params.quantile:.4g} = {miss:g} / ({miss:g} + {idle:g}): a replica-hour too few costs "
+        f"{miss:g}, one too many {idle:g} (newsvendor)"
+    )
+
+
+def _missing(shortfall: Shortfall, as_of: float) -> str:
+    earliest, latest = shortfall.earliest_at - as_of, shortfall.latest_at - as_of
+    soon = f"within {latest:.0f} s" if earliest <= 0 else f"in {earliest:.0f} to {latest:.0f} s"
+    when = "now" if latest <= 0 else soon
+    return f"{shortfall.replicas}{_replicas(shortfall.replicas)} {when} ({shortfall.limit})"
 
 
 def _history(series: Series, wanted_days: float) -> str:

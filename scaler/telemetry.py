@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from scaler.board import Board, Target
 from scaler.errors import BadMetadata
 from scaler.ports import Clock
-from scaler.types import Decision, Evidence
+from scaler.types import Decision, Evidence, Limit
 
 TARGET_LABELS = ("namespace", "name", "trigger")
 RPC_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
@@ -132,7 +132,12 @@ class TargetCollector(Collector):
         outcome = _gauge(
             "prewarm_replicas_by_mode", "Replicas with the forecast and without it.", "mode"
         )
-        families = (observed, observed_age, forecast, forecast_age, horizon)
+        carried = _gauge("prewarm_replica_capacity", "Demand that one replica is taken to carry.")
+        missing = _gauge("prewarm_shortfall_replicas", "Replicas that will be missing.", "limit")
+        missing_from = _gauge(
+            "prewarm_shortfall_seconds", "Time until they are missing, at the latest.", "limit"
+        )
+        families = (observed, observed_age, forecast, forecast_age, horizon, carried)
         for target, decision in _answers(targets, self._clock.monotonic()):
             labels = _labels(target)
             seen = decision.seen
@@ -140,6 +145,13 @@ class TargetCollector(Collector):
                 replicas.add_metric(labels, decision.replicas)
             outcome.add_metric([*labels, "predict"], decision.predicted_replicas)
             outcome.add_metric([*labels, "observe"], decision.reactive_replicas)
+            carried.add_metric(labels, decision.threshold)
+            for limit in Limit:
+                short = decision.shortfall
+                is_it = short is not None and short.limit is limit
+                missing.add_metric([*labels, limit], short.replicas if short and is_it else 0)
+                if short and is_it:
+                    missing_from.add_metric([*labels, limit], max(0.0, short.latest_at - now))
             for step in decision.steps:
                 by_rule.add_metric([*labels, step.rule], step.after)
             if seen.evidence in {Evidence.FRESH, Evidence.STALE}:
@@ -149,7 +161,7 @@ class TargetCollector(Collector):
                 forecast.add_metric([*labels, seen.forecast.method], seen.forecast.value)
                 forecast_age.add_metric(labels, now - seen.forecast.issued_at)
                 horizon.add_metric(labels, seen.forecast.horizon_seconds)
-        yield from (*families, replicas, by_rule, outcome)
+        yield from (*families, replicas, by_rule, outcome, missing, missing_from)
 
 
 def _gauge(name: str, text: str, *more: str) -> GaugeMetricFamily:

@@ -1,7 +1,7 @@
 """What the controller keeps of a target between ticks, and what it works out of it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import floor, isnan
 
 import numpy as np
@@ -12,12 +12,13 @@ from forecasting.forecaster import Forecaster, Task
 from forecasting.series import Series
 from scaler.companions import Companions
 from scaler.history import Reading, TargetHistory
+from scaler.learning import Learning
 from scaler.metadata import Trigger
-from scaler.params import TargetParams
+from scaler.params import KEEP_LEVEL, TargetParams
 from scaler.plan import Plan
 from scaler.ports import Model
 from scaler.settings import ControllerSettings
-from scaler.types import Evidence, PolicyState, Seen
+from scaler.types import Carried, Evidence, Floor, PolicyState, Seen
 
 DAY_SECONDS = 86_400.0
 
@@ -36,6 +37,14 @@ class Told:
 
 
 @dataclass(slots=True, eq=False)
+class Ahead:
+    """The model of the keep window and what it said last."""
+
+    model: Model | None = None
+    told: Told | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Work:
     """The state of a target that is not for handlers to read."""
 
@@ -46,6 +55,9 @@ class Work:
     as_of: float = float("-inf")
     model: Model | None = None
     told: Told | None = None
+    ahead: Ahead = field(default_factory=Ahead)
+    learning: Learning | None = None  # `threshold: auto`
+    learn: asyncio.Task[None] | None = None
     fitted: tuple[float, bool, int] | None = None  # the last fit's boundary, and what was read
     fit: asyncio.Task[None] | None = None
     tick: asyncio.Task[None] | None = None
@@ -54,6 +66,7 @@ class Work:
     def lose_model(self) -> None:
         """Forget the model, whose process has died: the next tick fits anew."""
         self.model = self.told = self.fitted = None
+        self.ahead = Ahead()
 
     def is_fitting(self) -> bool:
         """Whether a fit is under way."""
@@ -81,6 +94,17 @@ def task_of(trigger: Trigger, settings: ControllerSettings, as_of: float) -> Tas
     )
 
 
+def task_ahead(task: Task, params: TargetParams) -> Task | None:
+    """Return what to forecast of the keep window, None when nothing is to be kept for later.
+
+    It begins like the window of `task` and ends when keeping a replica has cost what a start does.
+    """
+    if params.keep_seconds <= 0:
+        return None
+    horizon_seconds = task.horizon_seconds + params.keep_seconds
+    return replace(task, horizon_seconds=horizon_seconds, level=KEEP_LEVEL)
+
+
 def fit_boundary(digest: str, series: Series, as_of: float, settings: ControllerSettings) -> float:
     """Return the newest refit moment: the same in every server, spread over the targets."""
     is_young = _observed_days(series) < settings.young_days
@@ -101,11 +125,18 @@ def _observed_days(series: Series) -> float:
 
 
 def seen_of(
-    reading: Reading | None, forecast: Forecast | None, params: TargetParams, as_of: float
+    reading: Reading | None,
+    forecast: Forecast | None,
+    params: TargetParams,
+    as_of: float,
+    *,
+    forecast_ahead: Forecast | None = None,
+    floors: tuple[Floor, ...] = (),
+    carried: Carried | None = None,
 ) -> Seen:
     """Return what a decision as of `as_of` rests on, its age judged."""
     if reading is None or isnan(reading.observed):
-        return Seen(as_of=as_of, evidence=Evidence.UNKNOWN)
+        return Seen(as_of=as_of, evidence=Evidence.UNKNOWN, floors=floors, carried=carried)
     age_seconds = as_of - reading.observed_at
     # An observation from the future means that the clock stepped back: its age is unknown.
     is_fresh = -params.step_seconds <= age_seconds <= params.stale_after_seconds
@@ -115,4 +146,7 @@ def seen_of(
         observed_demand=reading.observed,
         observed_at=reading.observed_at,
         forecast=forecast,
+        forecast_ahead=forecast_ahead,
+        floors=floors,
+        carried=carried,
     )

@@ -22,6 +22,7 @@ from scaler.lint.bounds import (
     warm_floor_below_minimum,
 )
 from scaler.lint.calendar import calendar_zone, leading_query
+from scaler.lint.decision import hpa_tolerance, max_capacity, scheduled_floors
 from scaler.lint.facts import Facts, Rule, Said, TriggerRule
 from scaler.lint.fields import OBJECT, field_problems
 from scaler.lint.pace import (
@@ -85,6 +86,9 @@ TRIGGER_RULES: tuple[TriggerRule, ...] = (
     empty_answers,
     calendar_zone,
     leading_query,
+    hpa_tolerance,
+    max_capacity,
+    scheduled_floors,
 )
 
 

@@ -28,6 +28,8 @@ def scale_up_tolerance(facts: Facts) -> Iterator[Said]:
     tolerance = quantity(node.text) if node.is_given else DEFAULT_TOLERANCE
     if tolerance is None or tolerance <= 0 or ceil(1 / tolerance) >= facts.ceiling:
         return  # every step up to the ceiling is larger than the tolerance
+    if all(read.params.hpa_tolerance >= float(tolerance) for read in facts.triggers):
+        return  # answers already pass it
     replicas = min(max(20, ceil(1 / tolerance)), facts.ceiling - 1)
     passes = first_passing(replicas, tolerance)
     which = "this" if node.is_given else "the HPA's default"

@@ -34,3 +34,9 @@ def test_the_replicas_carry_the_demand_and_one_fewer_would_not(
     assert replicas * threshold >= demand * (1 - 1e-9) - threshold * 1e-8
     assert (replicas - 1) * threshold < demand or replicas == 0
     assert abs(replicas - ceil(demand / threshold)) <= 1
+
+
+@given(st.floats(0, 1e9) | st.integers(0, 10**6).map(float), st.floats(1e-3, 1e6))
+def test_the_short_cut_past_rounding_changes_nothing(demand: float, threshold: float) -> None:
+    ratio = min(demand / threshold, float(MAX_REPLICAS))
+    assert replicas_for(demand, threshold) == ceil(round(ratio, 9))

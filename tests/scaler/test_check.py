@@ -264,7 +264,7 @@ def test_the_decision_is_explained():
     assert re.search(r"  forecast  at most 6\d(\.\d)? in the next 3\d\d s: quantile 0.95", printed)
     assert "  history   5.0 of 28 days, without a gap; a point every 60 s\n" in printed
     assert "  reactive  2 replicas without the forecast\n" in printed
-    rule = f"  cover_forecast      0 -> {answer[1]}  Carry the forecast peak of the lead time"
+    rule = f"  cover_forecast        0 -> {answer[1]}  Carry the forecast peak of the lead time"
     assert rule in printed
     assert "unmoved by cover_observed" in printed
     assert "what so many replicas carry" in printed
@@ -526,7 +526,11 @@ def test_each_example_of_the_documentation_passes_the_check(example: str):
 
 def test_all_other_examples_are_yaml_too():
     others = [each for each in examples() if "type: external" not in each]
-    assert [next(iter(yaml.safe_load(each))) for each in others] == ["apiVersion", "groups"]
+    assert [next(iter(yaml.safe_load(each))) for each in others] == [
+        "apiVersion",
+        "scheduledFloors",
+        "groups",
+    ]
 
 
 def test_the_two_complete_objects_differ_by_type_and_scaler_address_alone():
@@ -568,6 +572,15 @@ SPOKEN_DEFAULTS = {
     "leadingQueries": "none",
     "leadTimeSeconds": "`auto`",
     "staleAfterSeconds": "5 steps",
+    "scheduledFloors": "none",
+    "breakEvenSeconds": "the lead time",
+    "scaleDownLimit": "none",
+    "maxCapacityBuffer": "none",
+    "missCostPerReplicaHour": "none",
+    "gpuPricePerHour": "none",
+    "thresholdPrior": "none",
+    "capacityModel": "none",
+    "capacityQueries": "by `capacityModel`",
 }
 
 

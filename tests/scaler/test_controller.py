@@ -81,6 +81,43 @@ async def test_an_address_that_the_operator_forbids_is_told_to_keda(rig: Rig) ->
     assert len((await rig.stub.GetMetricSpec(rig.ref())).metricSpecs) == 1
 
 
+async def test_what_the_longer_window_needs_again_is_kept(start_rig: StartRig) -> None:
+    """Yesterday had a dip of ten minutes at noon, and the stand-in forecasts yesterday."""
+    times = np.arange(NOON - 2 * 86_400.0, NOON + 7_200.0, 60.0)
+    after = (times - NOON) % 86_400.0
+    is_low = ((after > 0) & (after <= 600)) | ((after > 1_200) & (after < 43_200))
+    demand = Series(start_at=times[0], step_seconds=60.0, values=np.where(is_low, 10.0, 95.0))
+    answers = {}
+    for break_even in ("0", "900"):
+        source = MemoryHistorySource({"demand": demand})
+        async with start_rig(source=source, start_at=NOON - 60.0) as rig:
+            ref = rig.ref(leadTimeSeconds="120", breakEvenSeconds=break_even)
+            assert await rig.observe(ref) == 10
+            await rig.tick(12)  # two minutes past noon
+            answers[break_even] = await rig.value(ref)
+            if break_even == "900":
+                assert [step.rule for step in decision_of(rig).moved][-1] == "keep_needed_again"
+                await rig.tick(80)
+                assert await rig.value(ref) == 1, "nothing is needed again in the afternoon"
+    assert answers == {"0": 1, "900": 10}
+
+
+async def test_a_scheduled_floor_is_answered_a_lead_time_before_it_begins(
+    start_rig: StartRig,
+) -> None:
+    source = MemoryHistorySource({"demand": steady(5.0, end_at=NOON + 3_600)})
+    async with start_rig(source=source, start_at=NOON) as rig:
+        ref = rig.ref(leadTimeSeconds="300", scheduledFloors="7 for 1h from 10 12 * * *")
+        assert await rig.observe(ref) == 1
+        await rig.tick(18)  # 12:04:45
+        assert await rig.value(ref) == 1
+        await rig.tick(2)
+        assert await rig.value(ref) == 7
+        rig.source.fail()
+        await rig.tick(40)
+        assert await rig.value(ref) == 7, "a schedule needs no Prometheus"
+
+
 async def test_the_first_answer_after_a_restart_is_demand_s_and_not_the_floor(
     start_rig: StartRig,
 ) -> None:
@@ -208,7 +245,7 @@ async def test_models_are_fitted_anew_at_boundaries_that_every_server_shares(
     for forecaster, start_at in ((early, NOON), (late, NOON + 7.0)):
         async with start_rig(source=source, forecaster=forecaster, start_at=start_at) as rig:
             for _ in range(15):  # six hours and a little
-                await rig.observe(rig.ref())
+                await rig.observe(rig.ref(breakEvenSeconds="0"))
                 await rig.tick(100)
     for fits in (early.histories, late.histories):
         assert len(fits) == 2, "once at the start, once at the next boundary"

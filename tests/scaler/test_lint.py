@@ -107,6 +107,43 @@ LINTS: tuple[tuple[dict[str, Any], list[str], str], ...] = (
     ({f"{UP}.tolerance": REMOVED}, ["warning scale-up-tolerance"], "the HPA's default is 0.1"),
     ({f"{UP}.tolerance": 0}, [], "a number is a quantity too"),
     ({f"{UP}.tolerance": "20m"}, [], "2 % of 40 replicas is less than one"),
+    (
+        {f"{UP}.tolerance": REMOVED, f"{OURS}.hpaTolerance": "0.1"},
+        [],
+        "answers pass the tolerance that the HPA has",
+    ),
+    ({f"{OURS}.hpaTolerance": "0.1"}, ["warning hpa-tolerance"], "the HPA has none"),
+    ({f"{OURS}.hpaScaleDownTolerance": "0.1"}, [], "the HPA's default"),
+    (
+        {f"{OURS}.hpaScaleDownTolerance": "0.1", f"{DOWN}.tolerance": "0"},
+        ["warning hpa-tolerance"],
+        "the HPA gives each step back",
+    ),
+    (
+        {
+            f"{OURS}.maxCapacityBehavior": "IncreaseMaxCapacity",
+            f"{OURS}.maxCapacityBuffer": "10",
+        },
+        ["warning max-capacity"],
+        "the HPA stops at 40 as well",
+    ),
+    (
+        {
+            f"{OURS}.maxCapacityBehavior": "IncreaseMaxCapacity",
+            f"{OURS}.maxCapacityBuffer": "10",
+            f"{OURS}.maxReplicas": "20",
+        },
+        ["warning replica-bounds"],
+        "room to rise",
+    ),
+    (
+        {
+            f"{OURS}.scheduledFloors": "50 for 1h from 0 8 * * *",
+            f"{OURS}.maxReplicas": "60",
+        },
+        ["note replica-bounds", "warning scheduled-floors"],
+        "more than the object allows",
+    ),
     ({f"{UP}.tolerance": "0.05"}, ["warning scale-up-tolerance"], "swallows 20 -> 21"),
     (
         {f"{UP}.tolerance": REMOVED, "spec.maxReplicaCount": 10, f"{OURS}.maxReplicas": "10"},

@@ -226,7 +226,7 @@ def test_any_external_trigger_is_ours_when_asked():
 
 def test_a_bad_key_is_found_on_its_own_line():
     read = only_trigger(with_metadata("query: up", 'threshold: "ten"', 'warmFlor: "1"'))
-    allowed = "a number > 0: the demand that one replica carries"
+    allowed = "a number > 0: the demand that one replica carries, or auto"
     assert read.trigger is None
     assert [(finding.rule, finding.line, finding.text) for finding in read.findings] == [
         (

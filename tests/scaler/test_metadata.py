@@ -130,13 +130,113 @@ def test_every_key_has_a_FromEnv_form(key: str) -> None:  # noqa: N802
         "timezone": "Europe/Berlin", "mode": "observe", "onStale": "floor",
             "holidays": "DE-BY", "events": "2026-11-27 for 4h factor 3",
             "leadingQueries": "gateway: sum(rate(x[2m]))",
+        "thresholdPrior": "4", "capacityModel": "llama-8b",
+        "capacityQueries": '{"served": "sum(x)"}', "scheduledFloors": "4 for 1h from 0 8 * * *",
+        "breakEvenSeconds": "60", "releaseMargin": "0.1", "scaleDownLimit": "50%/10m",
+        "hpaTolerance": "0.1", "hpaScaleDownTolerance": "0.1",
+        "maxCapacityBehavior": "IncreaseMaxCapacity", "maxCapacityBuffer": "10",
+        "missCostPerReplicaHour": "20", "gpuPricePerHour": "2",
     }  # fmt: skip
-    plain = parse({**GOOD, key: values[key]})
-    others = {k: v for k, v in GOOD.items() if k != key}
+    learned = {"threshold": "auto", "thresholdPrior": "3", "capacityModel": "mistral-7b"}
+    raised = {"maxCapacityBehavior": "IncreaseMaxCapacity", "maxCapacityBuffer": "5"}
+    beside = {  # what a key needs beside it
+        "thresholdPrior": learned, "capacityModel": learned, "capacityQueries": learned,
+        "maxCapacityBehavior": raised, "maxCapacityBuffer": raised,
+        "missCostPerReplicaHour": {"gpuPricePerHour": "1"},
+    }  # fmt: skip
+    company = {**GOOD, **beside.get(key, {})}
+    plain = parse({**company, key: values[key]})
+    others = {k: v for k, v in company.items() if k != key}
     from_environment = parse({**others, f"{key}FromEnv": values[key]})
     assert from_environment == plain
     if key not in GOOD:
         assert plain != parse(GOOD), "the key has an effect"
+
+
+@pytest.mark.parametrize(
+    ("keys", "want"),
+    [
+        (
+            {"threshold": "auto"},
+            [
+                "capacityModel: missing; needed is the model_name of vLLM's metrics with",
+                "thresholdPrior: missing; needed is a number > 0 with threshold: auto",
+            ],
+        ),
+        ({"thresholdPrior": "3"}, ["thresholdPrior: no effect beside a threshold that is a"]),
+        (
+            {"threshold": "auto", "thresholdPrior": "3", "capacityQueries": '{"served": "x"}'},
+            ["capacityModel: missing"],
+        ),
+        (
+            {"threshold": "auto", "thresholdPrior": "3", "capacityModel": 'a"} or vector(1)'},
+            [r'capacityModel: "a\"} or vector(1)" is not allowed'],
+        ),
+        ({"capacityQueries": '{"severd": "x"}'}, ["capacityQueries: "]),
+        ({"capacityQueries": "[" * 9_000}, ["capacityQueries: "]),
+        (
+            {"maxCapacityBehavior": "IncreaseMaxCapacity"},
+            ["maxCapacityBuffer: missing; needed is a whole percentage from 0 to 100"],
+        ),
+        ({"maxCapacityBuffer": "10"}, ['maxCapacityBuffer: "10" has no effect; allowed only']),
+        ({"maxCapacityBehavior": "increase"}, ['maxCapacityBehavior: "increase" is not allowed']),
+        ({"missCostPerReplicaHour": "9"}, ["gpuPricePerHour: missing; needed is a number > 0"]),
+        (
+            {"missCostPerReplicaHour": "9", "gpuPricePerHour": "1", "quantile": "0.95"},
+            ['quantile: "0.95" beside missCostPerReplicaHour, which gives 0.9; give one'],
+        ),
+        (
+            {"missCostPerReplicaHour": "1", "gpuPricePerHour": "2"},
+            ['missCostPerReplicaHour: "1" against gpuPricePerHour 2 gives the quantile 0.3333'],
+        ),
+        ({"scaleDownLimit": "101%/5m"}, ['scaleDownLimit: "101%/5m" is not allowed; allowed is']),
+        ({"scaleDownLimit": "0/5m"}, ['scaleDownLimit: "0/5m" is not allowed']),
+        ({"scaleDownLimit": "2/48h"}, ['scaleDownLimit: "2/48h" is not allowed']),
+        ({"hpaTolerance": "10%"}, ['hpaTolerance: "10%" is not allowed; allowed is a number']),
+        (
+            {"scheduledFloors": "4 for 1h from 0 8 * * *; 2 for ever from 0 9 * * *"},
+            ['scheduledFloors: entry 2, "2 for ever from 0 9 * * *": a length is days, hours and'],
+        ),
+        (
+            {"scheduledFloors": "40 for 1h from 0 8 * * *", "maxReplicas": "20"},
+            ["scheduledFloors: entry 1 asks for 40 replicas and maxReplicas is 20"],
+        ),
+        ({"scheduledFloors": ";"}, ['scheduledFloors: entry 1, "": needed is REPLICAS for']),
+    ],
+)
+def test_keys_that_need_or_exclude_each_other_say_so(keys: dict[str, str], want: list[str]) -> None:
+    lines = lines_of(**keys)
+    assert len(lines) == len(want), lines
+    for line, start in zip(lines, want, strict=True):
+        assert line.startswith(start)
+
+
+def test_a_schedule_from_the_environment_is_in_no_error() -> None:
+    with pytest.raises(BadMetadata) as caught:
+        parse({**GOOD, "scheduledFloorsFromEnv": "hunter2 for 1h from 0 8 * * *"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_costs_give_the_newsvendor_quantile() -> None:
+    costs = {"missCostPerReplicaHour": "47.5", "gpuPricePerHour": "2.5"}
+    assert parse({**GOOD, **costs}).params.quantile == pytest.approx(0.95)
+
+
+def test_a_learned_threshold_starts_from_its_prior_and_names_its_queries() -> None:
+    trigger = parse(
+        {
+            "query": "x",
+            "threshold": "auto",
+            "thresholdPrior": "3.5",
+            "capacityModel": "llama-8b",
+            "capacityQueries": '{"served": "sum(tokens)"}',
+        }
+    )
+    assert trigger.params.threshold == 3.5
+    assert trigger.capacity_queries is not None
+    assert trigger.capacity_queries.served == "sum(tokens)"
+    assert 'model_name="llama-8b"' in trigger.capacity_queries.queueing
+    assert parse(GOOD).capacity_queries is None
 
 
 def test_every_key_says_what_is_allowed() -> None:

@@ -1,0 +1,151 @@
+"""The rules of the policy. Each is small, takes a count and the context, and returns a count.
+
+In order: what fresh evidence asks for, what is kept although it doesn't, what holds without fresh
+evidence, what bounds the result, and what the HPA makes of it. The first sentence of each is what
+people read beside the number that it moved.
+"""
+
+from collections.abc import Callable
+
+from scaler.capacity import replicas_for
+from scaler.context import Context
+from scaler.params import OnStale
+from scaler.reach import reachable
+
+Rule = Callable[[int, Context], int]
+
+
+def cover_forecast(replicas: int, context: Context) -> int:
+    """Carry the forecast peak of the lead time ahead."""
+    return max(replicas, context.needs.forecast) if context.predicts else replicas
+
+
+def cover_observed(replicas: int, context: Context) -> int:
+    """Carry what is there now, whatever the forecast says."""
+    return max(replicas, context.needs.observed)
+
+
+def sleep_when_quiet(replicas: int, context: Context) -> int:
+    """Let the target go to zero while neither forecast nor demand passes activationThreshold."""
+    return 0 if context.is_fresh and context.is_quiet else replicas
+
+
+def keep_needed_again(replicas: int, context: Context) -> int:
+    """Keep what is needed again before a new start would have paid for itself.
+
+    Stopping a replica and starting it again costs a start, which serves nobody; keeping it costs
+    its idle time. So a gap shorter than the start (and the idle time of the same price, the
+    break-even) is kept. With the gap known that is optimal per replica (ski rental: Karlin,
+    Manasse, Rudolph and Sleator 1988; for servers: Lin, Wierman, Andrew and Thereska 2011), and a
+    forecast stands in for knowing it (Purohit, Svitkina and Kumar 2018). It never adds a replica.
+    """
+    held, ahead = context.held, context.seen.forecast_ahead
+    if held is None or held <= replicas or ahead is None or not context.predicts:
+        return replicas
+    if ahead.value <= context.params.activation_threshold:
+        return replicas
+    return max(replicas, min(held, context.needs.ahead))
+
+
+def hold_against_noise(replicas: int, context: Context) -> int:
+    """Release a replica only when the rest would carry releaseMargin more than is expected.
+
+    While demand stays within a band whose ends differ by less than the margin, the answer moves up
+    at most: ceil(demand x (1 + margin)) reaches whatever an earlier demand of the band needed.
+    """
+    held, margin = context.held, context.params.release_margin
+    if margin == 0.0 or held is None or held <= replicas or not context.is_fresh:
+        return replicas
+    if context.is_quiet:
+        return replicas
+    demand = context.demand * (1.0 + margin)
+    return max(replicas, min(held, replicas_for(demand, context.threshold)))
+
+
+def hold_while_starting(replicas: int, context: Context) -> int:
+    """Keep replicas that still start: each was asked for, and is nearly paid for.
+
+    At most for a lead time after the last rise, so that pods that never get ready hold nothing.
+    """
+    held, fleet = context.held, context.fleet
+    if fleet is None or fleet.starting == 0 or held is None or not context.is_fresh:
+        return replicas
+    if context.seen.as_of - context.trail.rose_at > context.lead_seconds:
+        return replicas
+    return max(replicas, min(held, fleet.ready + fleet.starting))
+
+
+def limit_scale_down(replicas: int, context: Context) -> int:
+    """Shrink no faster than scaleDownLimit."""
+    pace, as_of = context.params.scale_down_limit, context.seen.as_of
+    if pace is None or not context.is_fresh:
+        return replicas
+    highest = context.trail.highest(as_of - pace.seconds, as_of)
+    return replicas if highest is None else max(replicas, pace.lowest(highest))
+
+
+def answer_stale(replicas: int, context: Context) -> int:
+    """Without fresh evidence: hold the last good answer, or leave it to the warm floor."""
+    if context.is_fresh or context.params.on_stale is OnStale.FLOOR:
+        return replicas
+    return max(replicas, context.state.last_good_replicas or 0)
+
+
+def scheduled_floor(replicas: int, context: Context) -> int:
+    """Have the replicas of a schedule or event ready when it begins, and until it ends."""
+    as_of = context.seen.as_of
+    due_at = as_of + context.lead_seconds
+    for floor in context.seen.floors:
+        if floor.start_at <= due_at and floor.end_at > as_of:
+            replicas = max(replicas, floor.replicas)
+    return replicas
+
+
+def warm_floor(replicas: int, context: Context) -> int:
+    """Never fall under the warm floor."""
+    return max(replicas, context.params.warm_floor)
+
+
+def ceiling(replicas: int, context: Context) -> int:
+    """Never ask for more than may be had: maxReplicas, or what maxCapacityBehavior makes of it."""
+    if replicas <= context.limit:
+        return replicas
+    limit, is_raised = context.limit, context.params.max_capacity_buffer is not None
+    if is_raised and not context.is_fresh:  # it was asked for on a forecast that is lost
+        limit = max(limit, context.state.last_good_replicas or 0)
+    return min(replicas, limit)
+
+
+def pass_tolerance(replicas: int, context: Context) -> int:
+    """Ask for the nearest count that the HPA acts on from where it is, and that covers the need."""
+    params, fleet = context.params, context.fleet
+    if params.hpa_tolerance == 0.0 and params.hpa_scale_down_tolerance == 0.0:
+        return replicas
+    current = context.held if fleet is None else fleet.wanted
+    if not current or replicas == 0:  # asleep: KEDA decides, and not the HPA
+        return replicas
+    after = reachable(
+        replicas,
+        current=current,
+        up=params.hpa_tolerance,
+        down=params.hpa_scale_down_tolerance,
+        limit=max(replicas, context.limit),
+        floor=params.warm_floor,
+    )
+    return after if context.is_fresh else max(replicas, after)
+
+
+RULES: tuple[Rule, ...] = (
+    cover_forecast,
+    cover_observed,
+    sleep_when_quiet,
+    keep_needed_again,
+    hold_against_noise,
+    hold_while_starting,
+    limit_scale_down,
+    answer_stale,
+    scheduled_floor,
+    warm_floor,
+    ceiling,
+    pass_tolerance,
+)

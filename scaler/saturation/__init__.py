@@ -1,0 +1,1 @@
+"""What one replica carries, learned from the times when all of them were full."""
