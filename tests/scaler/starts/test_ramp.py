@@ -61,7 +61,9 @@ def test_the_whole_way_to_twenty(current: int, pace: Pace, seconds: float, why: 
 
 @given(st.integers(1, 120), st.integers(1, 400), st.booleans())
 def test_the_ramp_is_that_of_the_demonstrations_hpa(
-    current: int, wanted: int, is_set: bool
+    current: int,
+    wanted: int,
+    is_set: bool,  # noqa: FBT001 - drawn
 ) -> None:
     spec = HpaSpec(
         max_replicas=1_000, is_behavior_set=is_set, scale_up_tolerance=0.0, scale_down_tolerance=0.0
@@ -78,7 +80,10 @@ def test_the_ramp_is_that_of_the_demonstrations_hpa(
 
 @given(st.integers(0, 50), st.integers(0, 200), st.integers(0, 50), st.booleans())
 def test_more_replicas_never_come_sooner(
-    current: int, wanted: int, more: int, is_set: bool
+    current: int,
+    wanted: int,
+    more: int,
+    is_set: bool,  # noqa: FBT001 - drawn
 ) -> None:
     pace = Pace(scale_up=ScaleUp(is_set=is_set))
     assert scaling_seconds(current, wanted + more, pace) >= scaling_seconds(current, wanted, pace)
