@@ -150,6 +150,14 @@ class KubernetesCluster:
             for space in self._spaces.values():
                 space.stop()
 
+    def join(self, seconds: float) -> None:
+        """Wait for the threads to end after `close`, so long at most for each."""
+        self._keeper.join(seconds)
+        with self._lock:
+            spaces = list(self._spaces.values())
+        for space in spaces:
+            space.join(seconds)
+
     def _note_full(self, namespace: str) -> None:
         if not self._is_full:
             self._is_full = True

@@ -68,12 +68,17 @@ class Space:
         if self._pods is not None:
             self._pods.stop()
 
+    def join(self, seconds: float) -> None:
+        """Wait for the threads to end, so long at most for each."""
+        for reflector in filter(None, (self._objects, self._pods)):
+            reflector.join(seconds)
+
     def current(self) -> list[Tracked]:
         """Return the workloads of the objects that are followed; new ones begin to be tracked."""
         return [self.tracked.setdefault(each, Tracked(each)) for each in self._in_use()]
 
     def take_unused(self) -> list[Tracked]:
-        """Return the workloads that no followed object scales any more; they are tracked no more."""
+        """Track no more what no followed object scales any more; return it."""
         unused = self.tracked.keys() - self._in_use()
         return [self.tracked.pop(each) for each in unused]
 

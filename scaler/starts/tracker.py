@@ -106,13 +106,18 @@ class Tracker:
         going_on = [life for life in alive if not life.is_settled and not life.pod.is_asleep]
         newest = max((life.pod for life in alive), key=_created_at, default=None)
         if newest is not None:
-            self.book.note_newest(newest.image, newest.accelerator)
+            # A pod without a node doesn't know its accelerator's name yet.
+            placed = [
+                life.pod for life in alive if life.pod.node and life.pod.image == newest.image
+            ]
+            like = max(placed, key=_created_at, default=newest)
+            self.book.note_newest(newest.image, like.accelerator)
         return replace(
             self.book.starts(),
             under_way=tuple(
                 UnderWay(
                     image=life.pod.image,
-                    accelerator=life.pod.accelerator,
+                    accelerator=life.pod.accelerator if life.pod.node else self.book.accelerator,
                     start_class=life.start_class or StartClass.FRESH_NODE,
                     began_at=life.began_at,
                 )
