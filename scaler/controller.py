@@ -20,7 +20,7 @@ from scaler.board import Board, Snapshot, Target
 from scaler.errors import BadMetadata, HistoryUnavailable, WorkerLost
 from scaler.history import Reading, TargetHistory
 from scaler.policy import decide
-from scaler.ports import Clock, Forecasts, HistorySource
+from scaler.ports import Clock, Cluster, Forecasts, HistorySource
 from scaler.settings import ControllerSettings
 from scaler.telemetry import TickTelemetry
 from scaler.types import Decision, Evidence, Seen
@@ -60,6 +60,7 @@ class Controller:
         settings: ControllerSettings,
         telemetry: TickTelemetry,
         forecasts: Forecasts,
+        cluster: Cluster | None = None,
     ) -> None:
         self._board = board
         self._source = source
@@ -68,6 +69,8 @@ class Controller:
         self._settings = settings
         self._telemetry = telemetry
         self._forecasts = forecasts
+        self._cluster = cluster
+        self._followed: set[tuple[str, str]] = set()
         self._works: WeakKeyDictionary[Target, Work] = WeakKeyDictionary()
         self._running: set[asyncio.Task[None]] = set()
         self._round_at = float("-inf")
@@ -119,6 +122,7 @@ class Controller:
         """
         self._round_at = self._clock.monotonic()
         self._board.drop_forgotten(self._round_at, self._settings.forget_after_seconds)
+        self._unfollow_forgotten()
         pause = min(PAUSE_SECONDS, self._settings.tick_seconds / 2 / max(1, len(self._board)))
         for number, target in enumerate(self._board):
             self._start_tick(target, as_of)
@@ -150,7 +154,36 @@ class Controller:
                 zero_when_empty=trigger.zero_when_empty,
             )
             work = self._works[target] = Work(trigger, history)
+            self._follow(target)
         return work
+
+    def _follow(self, target: Target) -> None:
+        """Let the cluster tell of the object. Its triggers share it."""
+        name = (target.key.namespace, target.key.name)
+        if self._cluster is not None and name not in self._followed:
+            self._followed.add(name)
+            self._cluster.follow(*name)
+
+    def _unfollow_forgotten(self) -> None:
+        if self._cluster is None:
+            return
+        on_board = {(target.key.namespace, target.key.name) for target in self._board}
+        for name in self._followed - on_board:
+            self._followed.discard(name)
+            self._cluster.forget(*name)
+
+    def _look(self, target: Target, work: Work) -> None:
+        """Take in what the cluster tells; it may have told nothing yet."""
+        if self._cluster is not None:
+            target.view = self._cluster.look(target.key.namespace, target.key.name)
+            before = target.snapshot
+            work.note_view(
+                target.view,
+                wanted=0 if before is None else before.decision.predicted_replicas,
+                at=self._clock.now(),
+                level=self._settings.lead_time_quantile,
+            )
+        target.lead_seconds = work.lead_seconds
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(coroutine)
@@ -164,6 +197,7 @@ class Controller:
         try:
             await self._gather(target, work, as_of, is_first=is_first)
             work.as_of = as_of
+            self._look(target, work)
             if not is_first:
                 self._start_fit_if_due(target, work)
             await self._conclude(target, work)
@@ -193,7 +227,9 @@ class Controller:
         async with work.concluding:  # a tick and a fit may end together: the later one counts
             reading = work.history.last_reading
             forecast = await self._forecast(target, work, reading)
-            self._publish(target, work, seen_of(reading, forecast, work.trigger.params, work.as_of))
+            seen = seen_of(reading, forecast, work.trigger.params, work.as_of)
+            fleet = target.view.fleet if target.view is not None else None
+            self._publish(target, work, replace(seen, fleet=fleet, lead_time=work.lead_time))
 
     def _publish(self, target: Target, work: Work, seen: Seen) -> None:
         before = target.snapshot.decision if target.snapshot is not None else None
@@ -246,14 +282,14 @@ class Controller:
         if reading is None or work.is_fitting():
             return
         fit_at = fit_boundary(target.key.digest, reading.series, work.as_of, self._settings)
-        due = (fit_at, work.history.is_complete)
+        due = (fit_at, work.history.is_complete, work.lead_seconds)
         if due != work.fitted:  # before the fit: one that fails is tried again next period only
             work.fitted = due
             past = last_days(reading.series, fit_at, work.trigger.params)
             work.fit = self._spawn(self._fit(target, work, past))
 
     async def _fit(self, target: Target, work: Work, past: Series) -> None:
-        task = task_of(work.trigger.params, self._settings)
+        task = task_of(work.trigger.params, self._settings, work.lead_seconds)
         try:
             model = await self._forecasts.fit(self._forecaster, past, task)
             self._telemetry.fit_seconds.observe(model.fit_seconds)

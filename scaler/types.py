@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from forecasting.forecast import Forecast
+from scaler.fleet import Fleet, LeadTime
 
 
 class Evidence(StrEnum):
@@ -27,6 +28,8 @@ class Seen:
     observed_demand: float = float("nan")
     observed_at: float = float("nan")
     forecast: Forecast | None = None
+    fleet: Fleet | None = None  # None where the cluster doesn't tell of it
+    lead_time: LeadTime | None = None  # as the cluster shows it, used or not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,15 @@ import numpy as np
 from forecasting.forecast import Forecast
 from forecasting.forecaster import Task
 from forecasting.series import Series
+from scaler.fleet import LeadTime
 from scaler.history import Reading, TargetHistory
 from scaler.metadata import Trigger
 from scaler.params import TargetParams
-from scaler.ports import Model
+from scaler.ports import ClusterView, Model
 from scaler.settings import ControllerSettings
+from scaler.starts.grid import stepped
+from scaler.starts.lead import LeadSettings, lead_time
+from scaler.starts.record import Starts
 from scaler.types import Evidence, PolicyState, Seen
 
 DAY_SECONDS = 86_400.0
@@ -45,7 +49,10 @@ class Work:
     as_of: float = float("-inf")
     model: Model | None = None
     told: Told | None = None
-    fitted: tuple[float, bool] | None = None  # the last fit's boundary, and if all was read then
+    # The last fit's boundary, whether all was read then, and the lead time that it was made for.
+    fitted: tuple[float, bool, float] | None = None
+    lead_time: LeadTime | None = None  # as measured; kept while the cluster doesn't answer
+    stepped_seconds: float | None = None
     fit: asyncio.Task[None] | None = None
     tick: asyncio.Task[None] | None = None
     concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -58,15 +65,37 @@ class Work:
         """Whether a fit is under way."""
         return self.fit is not None and not self.fit.done()
 
+    @property
+    def lead_seconds(self) -> float:
+        """The lead time in use: the trigger's, or with `auto` the measured one, in steps."""
+        if not self.trigger.is_lead_time_measured or self.stepped_seconds is None:
+            return self.trigger.params.lead_time_seconds
+        return self.stepped_seconds
 
-def task_of(params: TargetParams, settings: ControllerSettings) -> Task:
+    def note_view(self, view: ClusterView | None, *, wanted: int, at: float, level: float) -> None:
+        """Measure the lead time to `wanted` replicas anew, where the cluster tells of them."""
+        if view is None or (view.starts is None and self.lead_time is not None):
+            return
+        current = view.fleet.wanted if view.fleet is not None else wanted
+        self.lead_time = lead_time(
+            view.starts or Starts(),
+            view.workload.pace,
+            current=current,
+            wanted=wanted,
+            at=at,
+            settings=LeadSettings(quantile=level),
+        )
+        self.stepped_seconds = stepped(self.lead_time.seconds, self.stepped_seconds)
+
+
+def task_of(params: TargetParams, settings: ControllerSettings, lead_seconds: float) -> Task:
     """Return what to forecast: the peak until a replica wanted at the next tick would answer.
 
     A forecast starts at a grid point that may be a step old, and its decision stands until the
     next tick. Over the lead time alone, replicas would come up to that much too late: in
     `prewarm demo`, capacity was short for four minutes of a rise instead of none.
     """
-    ahead = params.lead_time_seconds + params.step_seconds + settings.tick_seconds
+    ahead = lead_seconds + params.step_seconds + settings.tick_seconds
     return Task(horizon_seconds=ahead, level=params.quantile, zone=params.zone)
 
 

@@ -7,7 +7,6 @@ never look at.
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from kubernetes import config
@@ -16,7 +15,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from scaler.adapters.kubernetes_api import ApiProblem, Document, Resource, reason_of
-from scaler.errors import ScalerError
+from scaler.errors import NoCluster
 from scaler.ports import ClusterTrouble
 from scaler.workload import Reference
 
@@ -28,12 +27,6 @@ SILENCE_SECONDS = 150.0
 MAX_LINE_BYTES = 16 * 1024 * 1024  # etcd holds no object above 1.5 MB
 CHUNK_BYTES = 64 * 1024
 CONNECTIONS = 64
-
-IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-
-
-class NoCluster(ScalerError):  # noqa: N818 - a state, not a fault
-    """No access to a cluster; the message says what was tried and what would give it."""
 
 
 class KubernetesClient:
@@ -68,13 +61,18 @@ class KubernetesClient:
         client.user_agent = "prewarm"
         return cls(client)
 
+    @property
+    def host(self) -> str:
+        """The API server's address."""
+        return str(self._client.configuration.host)
+
     def check(self) -> None:
         """Ask for the server's version, which anyone may. Raises `NoCluster`."""
         version: Any = VersionApi(self._client)
         try:
             version.get_code(_request_timeout=(CONNECT_SECONDS, CONNECT_SECONDS))
         except (ApiException, HTTPError, OSError) as exc:
-            raise NoCluster(f"{self._client.configuration.host}: {_told(exc)[1]}") from exc
+            raise NoCluster(f"{self.host}: {_told(exc)[1]}") from exc
 
     def list_page(self, resource: Resource, *, selector: str, token: str) -> Document:
         """Return a page of a list."""

@@ -109,6 +109,7 @@ class Space:
         before = tracked.selector.text if tracked.selector else None
         if selector is not None and selector.text != before:
             tracked.selector, tracked.is_listed = selector, False
+            tracked.tracker.drop_pods()
 
     def _in_use(self) -> dict[Reference, None]:
         pairs = self.objects.items()

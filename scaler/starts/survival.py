@@ -34,6 +34,7 @@ class Curve:
 
     times: FloatVector
     ended: FloatVector  # by mean ranks: what quantiles are read off
+    first_ended: FloatVector  # the same after the first of the starts that end at this step
     survival: FloatVector  # Kaplan and Meier's
     greenwood: FloatVector  # sum of d / (r (r - d)): the variance of log survival
 
@@ -41,7 +42,9 @@ class Curve:
         """Return the time by which `level` of all starts have ended; inf when that is not known."""
         if not self.times.size or self.ended[-1] < level:
             return inf
-        return float(np.interp(level, self.ended, self.times))
+        # Starts of equal length (the API keeps whole seconds) are a level piece of the line.
+        ranks = np.column_stack((self.first_ended, self.ended)).ravel()
+        return float(np.interp(level, ranks, np.repeat(self.times, 2)))
 
     def extended_quantile(self, level: float) -> float:
         """Return the quantile, beyond the last step on an exponential tail.
@@ -82,16 +85,20 @@ def curve(
     survival = np.cumprod(staying / at_risk)
     with np.errstate(divide="ignore"):
         greenwood = np.cumsum(ending / (at_risk * staying))
-    ended = 1 - np.cumprod((staying + 1) / (at_risk + 1))
-    return Curve(steps, ended, survival, greenwood)
+    staying_by_rank = np.cumprod((staying + 1) / (at_risk + 1))
+    first = ending / ((times == steps[:, None]) & events).sum(axis=1)
+    before = np.concatenate(([1.0], staying_by_rank[:-1]))
+    first_ended = 1 - before * (at_risk - first + 1) / (at_risk + 1)
+    return Curve(steps, 1 - staying_by_rank, first_ended, survival, greenwood)
 
 
 def _effective(weights: FloatVector) -> FloatVector:
     """Return the weights, scaled to sum to Kish's effective number."""
-    total = weights.sum()
-    if not total > 0:
+    largest = weights.max(initial=0.0)
+    if not largest > 0:
         return np.ones_like(weights)
-    return weights * float(total / np.square(weights).sum())
+    ratios = weights / largest  # all may be tiny: their squares must not vanish
+    return ratios * float(ratios.sum() / np.square(ratios).sum())
 
 
 def _log_log_bounds(

@@ -73,6 +73,10 @@ class Tracker:
         if not life.is_settled and not life.pod.is_asleep and life.pod.ready_at is None:
             self._finish(life, at, is_ready=False)
 
+    def drop_pods(self) -> None:
+        """Forget the pods: they are not this workload's any more. What was learned stays."""
+        self._lives.clear()
+
     def replace_all(self, pods: Iterable[Pod], at: float) -> None:
         """Note all pods there are; those not among them are gone."""
         present = {pod.uid: pod for pod in pods}

@@ -1,6 +1,9 @@
 """Fixtures: a bare API server for the adapter's tests, and a namespace of it for each."""
 
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,12 +24,35 @@ def require_bare_parts() -> None:
         skip_or_fail(str(error))
 
 
+# Who asked for what, by verb and resource, as the API server itself writes it down.
+AUDIT_POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, Panic]
+rules:
+- {level: None, users: [admin]}
+- {level: None, userGroups: ["system:masters", "system:nodes"]}
+- {level: Metadata}
+"""
+AUDIT_LOG = Path(tempfile.gettempdir()) / f"prewarm-audit-{os.getpid()}.log"
+
+
 @pytest.fixture(scope="session")
-def bare_cluster() -> Iterator[ControlPlane]:
+def bare_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd and an API server, which no test may leave broken."""
     require_bare_parts()
-    with ControlPlane(is_bare=True) as running:
-        yield running
+    policy = tmp_path_factory.mktemp("audit") / "policy.yaml"
+    policy.write_text(AUDIT_POLICY)
+    flags = [
+        f"--audit-policy-file={policy}",
+        f"--audit-log-path={AUDIT_LOG}",
+        "--audit-log-mode=blocking-strict",
+    ]
+    try:
+        with ControlPlane(is_bare=True, apiserver_flags=flags) as running:
+            yield running
+    finally:
+        AUDIT_LOG.unlink(missing_ok=True)
 
 
 @pytest.fixture

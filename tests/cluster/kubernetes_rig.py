@@ -1,10 +1,10 @@
-"""A bare API server, and objects on it as the controllers and kubelets of a real cluster make them."""
+"""A bare API server, and objects on it as controllers and kubelets make them."""
 
 import itertools
 import json
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -150,11 +150,13 @@ def kubeconfig_of(cluster: ControlPlane, user: str) -> str:
 
 
 @contextmanager
-def watching(cluster: ControlPlane, user: str = "", **settings: Any) -> Iterator[KubernetesCluster]:
+def watching(
+    cluster: ControlPlane, user: str = "", now: Callable[[], float] = time.time
+) -> Iterator[KubernetesCluster]:
     """The adapter under test, as admin or as a user of the given name."""
     path = kubeconfig_of(cluster, user) if user else str(cluster.kubeconfig)
     client = KubernetesClient.connect(kubeconfig=path)
-    adapter = KubernetesCluster(client, time.time, **settings)
+    adapter = KubernetesCluster(client, now)
     try:
         yield adapter
     finally:

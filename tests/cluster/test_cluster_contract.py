@@ -1,7 +1,6 @@
 """The laws of `Cluster`, for the twin in memory and for the adapter on a real API server."""
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -28,7 +28,6 @@ from .processes import Program, Programs, wait_until_up
 from .settings import FAST, Settings
 from .waiting import wait_for
 
-
 BARE_PARTS = ("etcd", "kube-apiserver", "kubectl")
 
 
@@ -124,6 +123,10 @@ class ControlPlane:
     def restart(self, name: str) -> None:
         """Kill one program and start it again as it was: 'keda-operator', for instance."""
         self.run.stop(self.programs[name])
+        self.start_again(name)
+
+    def start_again(self, name: str) -> None:
+        """Start a program that was stopped, as it was."""
         getattr(self, f"_start_{name.replace('-', '_')}")()
 
     def _start(self, stack: ExitStack) -> None:

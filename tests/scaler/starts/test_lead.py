@@ -172,6 +172,11 @@ def test_old_starts_count_less() -> None:
     assert start_time(starts(*slow, *many(30)), at=AT).seconds > 150
 
 
+def test_starts_of_long_ago_count_as_they_are_while_there_are_no_others() -> None:
+    later = AT + 50 * 365 * 86_400.0
+    assert start_time(starts(*many(30)), at=later).seconds == pytest.approx(51 + 26.9)
+
+
 def test_a_higher_quantile_needs_more_starts_and_takes_longer() -> None:
     high = LeadSettings(quantile=0.99)
     assert high.enough == 99
