@@ -17,6 +17,7 @@ from scaler.ports import ClusterView, Model
 from scaler.settings import ControllerSettings
 from scaler.starts.grid import stepped
 from scaler.starts.lead import LeadSettings, lead_time
+from scaler.starts.ramp import Pace
 from scaler.starts.record import Starts
 from scaler.types import Evidence, PolicyState, Seen
 
@@ -52,6 +53,7 @@ class Work:
     # The last fit's boundary, whether all was read then, and the lead time that it was made for.
     fitted: tuple[float, bool, float] | None = None
     lead_time: LeadTime | None = None  # as measured; kept while the cluster doesn't answer
+    lead_rests_on: tuple[Starts, Pace, int, int] | None = None
     stepped_seconds: float | None = None
     fit: asyncio.Task[None] | None = None
     tick: asyncio.Task[None] | None = None
@@ -77,9 +79,16 @@ class Work:
         if view is None or (view.starts is None and self.lead_time is not None):
             return
         current = view.fleet.wanted if view.fleet is not None else wanted
+        starts, pace = view.starts or Starts(), view.workload.pace
+        rests_on = (starts, pace, current, wanted)
+        before = self.lead_rests_on
+        is_same = before is not None and before[0] is starts and before[1:] == rests_on[1:]
+        if is_same and not starts.under_way:  # a millisecond for each target and tick
+            return
+        self.lead_rests_on = rests_on
         self.lead_time = lead_time(
-            view.starts or Starts(),
-            view.workload.pace,
+            starts,
+            pace,
             current=current,
             wanted=wanted,
             at=at,

@@ -216,6 +216,7 @@ def _translated(verb: str, group: str, resource: str, namespace: str) -> Iterato
 
 def _told(exc: Exception) -> tuple[int, str]:
     if isinstance(exc, ApiException):
-        body = exc.body if isinstance(exc.body, str) else ""
+        found: Any = exc.body  # text, or bytes in older clients
+        body = found.decode(errors="replace") if isinstance(found, bytes) else found or ""
         return int(exc.status or 0), _message(body) or str(exc.reason)
     return 0, f"{type(exc).__name__}: {exc}"[:500]

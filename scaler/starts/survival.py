@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_EXTENSION = 2.0
+ROUNDING = 1e-9
 
 FloatVector = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ class Curve:
 
     def quantile(self, level: float) -> float:
         """Return the time by which `level` of all starts have ended; inf when that is not known."""
-        if not self.times.size or self.ended[-1] < level:
+        if not self.times.size or self.ended[-1] < level - ROUNDING:
             return inf
         # Starts of equal length (the API keeps whole seconds) are a level piece of the line.
         ranks = np.column_stack((self.first_ended, self.ended)).ravel()
@@ -98,7 +99,8 @@ def _effective(weights: FloatVector) -> FloatVector:
     if not largest > 0:
         return np.ones_like(weights)
     ratios = weights / largest  # all may be tiny: their squares must not vanish
-    return ratios * float(ratios.sum() / np.square(ratios).sum())
+    scaled: FloatVector = ratios * float(ratios.sum() / np.square(ratios).sum())
+    return scaled
 
 
 def _log_log_bounds(

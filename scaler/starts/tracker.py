@@ -45,12 +45,14 @@ class Tracker:
 
     book: StartBook = field(default_factory=StartBook)
     changed_at: float = 0.0  # when a pod was last seen to change
+    _known: Starts | None = None
     _lives: dict[str, _Life] = field(default_factory=dict)
     _warm: "OrderedDict[tuple[str, str], float]" = field(default_factory=OrderedDict)
 
     def see(self, pod: Pod, at: float) -> None:
         """Note a pod as it is `at` (Unix seconds)."""
         self.changed_at = at
+        self._known = None
         life = self._lives.get(pod.uid)
         if life is None:
             life = _Life(pod, pod.created_at, seen_before_ready=pod.ready_at is None)
@@ -70,11 +72,13 @@ class Tracker:
         if life is None:
             return
         self.changed_at = at
+        self._known = None
         if not life.is_settled and not life.pod.is_asleep and life.pod.ready_at is None:
             self._finish(life, at, is_ready=False)
 
     def drop_pods(self) -> None:
         """Forget the pods: they are not this workload's any more. What was learned stays."""
+        self._known = None
         self._lives.clear()
 
     def replace_all(self, pods: Iterable[Pod], at: float) -> None:
@@ -103,9 +107,17 @@ class Tracker:
         )
 
     def starts(self, at: float) -> Starts:
-        """Return what is known of starts `at`; gives up those that have taken too long."""
+        """Return what is known of starts `at`; gives up those that have taken too long.
+
+        The same object as before while nothing has changed.
+        """
         for life in self._lives.values():
             self._give_up(life, at)
+        if self._known is None:
+            self._known = self._starts()
+        return self._known
+
+    def _starts(self) -> Starts:
         alive = [life for life in self._lives.values() if not life.pod.is_ending]
         going_on = [life for life in alive if not life.is_settled and not life.pod.is_asleep]
         newest = max((life.pod for life in alive), key=_created_at, default=None)
@@ -183,6 +195,7 @@ class Tracker:
 
     def _fail(self, life: _Life, reason: str) -> None:
         life.is_settled = True
+        self._known = None
         self.book.count_failure(life.pod.uid, reason)
 
     def _finish(self, life: _Life, at: float, *, is_ready: bool) -> None:

@@ -1,4 +1,4 @@
-"""From pods to the forecast's horizon, through a whole scaler with a cluster in the test's hands."""
+"""From pods to the forecast's horizon, through a whole scaler and a twin of the cluster."""
 
 import re
 from typing import Any
