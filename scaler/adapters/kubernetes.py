@@ -173,7 +173,8 @@ class _Stream:
 
     def stop(self) -> None:
         """End it, also while another thread waits for the next event."""
-        with suppress(ValueError, OSError):  # it has ended by itself
+        # It has ended by itself, or urllib3 is older than 2.3: then it ends with the next event.
+        with suppress(ValueError, OSError, AttributeError):
             self._answer.shutdown()
 
 

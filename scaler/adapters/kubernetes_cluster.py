@@ -168,7 +168,11 @@ class KubernetesCluster:
 
     def _remember_unused(self, space: Space) -> None:
         for tracked in space.take_unused():
-            self._remember(tracked.reference, tracked.tracker)
+            ref = tracked.reference
+            self._remember(ref, tracked.tracker)
+            self._troubles.clear(
+                group=ref.group, resource=f"{ref.plural}/scale", namespace=ref.namespace
+            )
 
     def _remember(self, reference: Reference, tracker: Tracker) -> None:
         self._remembered.pop(reference, None)

@@ -54,6 +54,7 @@ class Space:
         self._sync_seconds = sync_seconds
         self._pods: Reflector | None = None
         self._pods_for: frozenset[tuple[Reference, str]] = frozenset()
+        self._pods_sink: _PodsSink | None = None
         self._objects = Reflector(
             api,
             Resource.scaled_objects(name),
@@ -98,8 +99,9 @@ class Space:
             self._pods.stop()
         resource = Resource.pods(self.name)
         self._pods_for = frozenset(wanted)
+        self._pods_sink = _PodsSink(self)
         self._pods = Reflector(
-            self._api, resource, _PodsSink(self), _Reports(self, resource), selector=selector
+            self._api, resource, self._pods_sink, _Reports(self, resource), selector=selector
         )
         self._pods.start()
 
@@ -133,8 +135,11 @@ class Space:
             else:
                 self.objects[name] = found[1]
 
-    def replace_pods(self, documents: Iterable[Document]) -> None:
-        """Take all pods."""
+    def replace_pods(self, documents: Iterable[Document], sink: "_PodsSink") -> None:
+        """Take all pods, from the watch that is in force.
+
+        One that was stopped may still hold an event, older than what its successor has listed.
+        """
         with self._lock:
             takers = [(each, each.selector) for each in self.tracked.values() if each.selector]
         pods: dict[Reference, list[Pod]] = {each.reference: [] for each, _ in takers}
@@ -145,12 +150,12 @@ class Space:
                     pods[each.reference].append(self._with_node(pod))
         with self._lock:
             for each, selector in takers:
-                if each.selector is selector:
+                if each.selector is selector and sink is self._pods_sink:
                     each.tracker.replace_all(pods[each.reference], self._now())
                     each.is_listed = True
 
-    def change_pod(self, document: Document, *, is_deleted: bool) -> None:
-        """Take one pod."""
+    def change_pod(self, document: Document, sink: "_PodsSink", *, is_deleted: bool) -> None:
+        """Take one pod, from the watch that is in force."""
         pod = pod_of(document)
         if pod is None:
             return
@@ -161,6 +166,8 @@ class Space:
             pod = self._with_node(pod)
         with self._lock:
             for each, selector in takers:
+                if sink is not self._pods_sink:
+                    return
                 if is_deleted or not selector.matches(labels):
                     each.tracker.gone(pod.uid, self._now())
                 else:
@@ -210,15 +217,15 @@ class _ObjectsSink:
         self.space.change_object(document, is_deleted=is_deleted)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _PodsSink:
     space: Space
 
     def replace(self, documents: Iterable[Document]) -> None:
-        self.space.replace_pods(documents)
+        self.space.replace_pods(documents, self)
 
     def change(self, document: Document, *, is_deleted: bool) -> None:
-        self.space.change_pod(document, is_deleted=is_deleted)
+        self.space.change_pod(document, self, is_deleted=is_deleted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ from scaler.ports import ClusterTrouble
 
 logger = logging.getLogger(__name__)
 
+# Whoever writes ScaledObjects chooses what is asked for, and so what may fail.
+MAX_TROUBLES = 200
+
 Key = tuple[str, str, str, str]
 
 
@@ -24,6 +27,8 @@ class Troubles:
         key = _key(trouble)
         with self._lock:
             before = self._now.get(key)
+            if before is None and len(self._now) >= MAX_TROUBLES:
+                return
             self._now[key] = trouble
         if before is None or before.reason != trouble.reason:
             logger.warning("cluster doesn't answer; the rest goes on", extra=_fields(trouble))

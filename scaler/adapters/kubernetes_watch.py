@@ -156,6 +156,8 @@ class Reflector:
             self.resource, selector=self.selector, version=self._version, seconds=seconds
         ) as watching:
             self._watching = watching
+            if self._stopping.is_set():
+                return
             self._note_contact()
             for event in watching:
                 if self._stopping.is_set():

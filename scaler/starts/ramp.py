@@ -11,7 +11,7 @@ from math import ceil, inf
 
 HPA_SYNC_SECONDS = 15.0  # --horizontal-pod-autoscaler-sync-period's default, which no object shows
 POLL_SECONDS = 30.0  # KEDA's default for pollingInterval
-MAX_SYNCS = 10_000
+LONGEST_SECONDS = 21_600.0  # a ramp that takes longer than the longest lead time never arrives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def ramp_seconds(current: int, wanted: int, rules: ScaleUp, sync_seconds: float)
     """Return the time from the first sync that scales up to the one that reaches `wanted`."""
     changes: list[tuple[float, int]] = []
     replicas = current
-    for number in range(MAX_SYNCS):
+    for number in range(int(LONGEST_SECONDS / sync_seconds) + 1):
         at = number * sync_seconds
         if replicas >= wanted:
             return changes[-1][0] if changes else 0.0

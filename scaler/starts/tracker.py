@@ -37,6 +37,7 @@ class _Life:
     start_class: StartClass | None = None  # None until it has a node
     is_settled: bool = False  # its start is over, one way or another
     seen_before_ready: bool = True
+    seen_at: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +59,7 @@ class Tracker:
             life = _Life(pod, pod.created_at, seen_before_ready=pod.ready_at is None)
             life.is_settled = self.book.knows(pod.uid)
             self._lives[pod.uid] = life
+        life.seen_at = at
         was_asleep, life.pod = life.pod.is_asleep, pod
         if was_asleep and not pod.is_asleep:
             life.began_at, life.start_class, life.is_settled = at, StartClass.WOKEN, False
@@ -82,10 +84,14 @@ class Tracker:
         self._lives.clear()
 
     def replace_all(self, pods: Iterable[Pod], at: float) -> None:
-        """Note all pods there are; those not among them are gone."""
+        """Note all pods there are; those not among them went when they were last seen, or later.
+
+        Nobody watched then, so no more than that is known to have passed.
+        """
         present = {pod.uid: pod for pod in pods}
-        for uid in [uid for uid in self._lives if uid not in present]:
-            self.gone(uid, at)
+        for uid, life in [*self._lives.items()]:
+            if uid not in present:
+                self.gone(uid, life.seen_at)
         # Oldest first, as a watch would have told: who ran on a node before whom is part of it.
         for pod in sorted(present.values(), key=_created_at):
             self.see(pod, at)
