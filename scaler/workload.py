@@ -1,5 +1,6 @@
 """What a ScaledObject says of its workload: which one, between which bounds, at which pace."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,9 @@ API_VERSION, KIND = "apps/v1", "Deployment"
 # KEDA notes the resource in the object's status once it has seen it; before that these are known.
 PLURALS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "ReplicaSet": "replicasets"}
 PAUSED = ("autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas")
+
+# A DNS subdomain, as all of these names are: nothing that could lead elsewhere in a path.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ def _reference(
     plural = PLURALS.get(kind, f"{kind.lower()}s")
     if seen.get("kind") == kind and seen.get("resource"):
         plural = str(seen["resource"])
+    if not all(map(_NAME.fullmatch, (name, version, plural, *filter(None, [group])))):
+        return None
     return Reference(namespace, group, version, plural, name)
 
 

@@ -136,6 +136,8 @@ class Reflector:
         versions: list[str] = []
         self._sink.replace(self._documents(versions))
         self._version = versions[0]
+        if not self._version:
+            raise self._problem({"message": "a list without a resourceVersion"})
         self._note_contact()
 
     def _documents(self, versions: list[str]) -> Iterator[Document]:

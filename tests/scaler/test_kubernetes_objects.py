@@ -253,5 +253,17 @@ def test_behavior_for_the_way_down_alone_selects_the_other_ramp_up() -> None:
     assert found.pace.scale_up.policies == DEFAULT_POLICIES
 
 
-def test_an_object_without_a_target_is_none() -> None:
-    assert workload_of({"metadata": {"namespace": "x"}, "spec": {}}) is None
+@pytest.mark.parametrize(
+    "target",
+    [
+        {},
+        {"name": ".."},
+        {"name": "a/b"},
+        {"name": "x", "kind": "../Secret"},
+        {"name": "x", "apiVersion": "../v1"},
+        {"name": "x", "apiVersion": "apps/.."},
+    ],
+)
+def test_an_object_without_a_target_that_has_a_name_is_none(target: dict[str, str]) -> None:
+    document = {"metadata": {"namespace": "x"}, "spec": {"scaleTargetRef": target}}
+    assert workload_of(document) is None

@@ -180,6 +180,12 @@ def test_a_list_that_breaks_half_way_changes_nothing() -> None:
     assert script.names == {"a"}
 
 
+def test_a_list_without_a_version_is_trouble_and_no_busy_loop() -> None:
+    script = played(Script(page("", "a"), page("", "a"), page("7", "b"), []))
+    assert script.pauses[:2] == [0.01, 0.01], "bounded by this file's fixture"
+    assert script.names == {"b"}
+
+
 def test_pauses_double_up_to_a_bound_and_begin_anew_after_an_answer() -> None:
     script = Script(*[problem(500)] * 9, page("7"), problem(500, "watch"), problem(500, "watch"))
     with pytest.MonkeyPatch.context() as patch:

@@ -97,6 +97,19 @@ async def test_auto_is_what_was_measured_and_the_way_there_in_a_step_of_ten_perc
         assert await metrics(rig, "prewarm_start_class") == {'class="fresh-node"': 1}
 
 
+async def test_where_only_the_object_can_be_read_the_prior_has_its_pace() -> None:
+    cluster = cluster_with(30)
+    cluster.is_silent = True
+    async with started_rig(cluster=cluster) as rig:
+        await rig.observe(rig.ref())
+        prior = AUTO_LEAD_TIME_SECONDS - 30 + 15
+        assert prior <= horizon(rig) <= prior * 1.1
+        assert list(await metrics(rig, "prewarm_lead_time_seconds")) == ['source="prior"']
+        cluster.is_silent = False
+        await rig.tick(2)
+        assert horizon(rig) <= 75 * 1.1
+
+
 async def test_a_lead_time_that_is_given_is_kept_and_the_measured_one_shown_beside_it() -> None:
     async with started_rig(cluster=cluster_with(30)) as rig:
         await rig.observe(rig.ref(leadTimeSeconds="240"))
