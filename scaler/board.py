@@ -14,6 +14,7 @@ from forecasting.leading import LeadingGain
 from scaler.errors import BadMetadata, TableFull
 from scaler.metadata import Trigger, parse
 from scaler.policy import decide
+from scaler.ports import ClusterView
 from scaler.types import Decision, Evidence, PolicyState, Seen
 
 # KEDA asks GetMetrics and then IsActive, in sequence; both are one poll.
@@ -56,6 +57,8 @@ class Target:
     trigger: Trigger | BadMetadata
     asked_at: float  # monotonic seconds of the last RPC about it
     snapshot: Snapshot | None = None
+    view: ClusterView | None = None  # what the cluster told of it at the last tick
+    lead_seconds: float = 0.0  # the lead time in use; 0 before the first tick
     problem: str = ""  # reason of the last failed read; empty when it went well
     why: str = ""  # the same in words, fit for an event
     refusal: str = ""  # why the operator's rules forbid what the trigger asks for

@@ -88,6 +88,34 @@ def source_options(command: Function) -> Function:
     help="PEM bundle that client certificates must come from; turns on mutual TLS.",
 )
 @option(
+    "--cluster",
+    type=click.Choice(["auto", "off", "required"]),
+    default="auto",
+    help="Whether to read pods and ScaledObjects, which leadTimeSeconds: auto measures lead times "
+    "from. auto: in a pod, by its service account, or by --kubeconfig; required: end with an error "
+    "without access. docs/cluster-access.md has the rights.",
+)
+@option(
+    "--kubeconfig",
+    type=click.Path(dir_okay=False),
+    help="Reach the cluster by this file instead of a service account.",
+)
+@option(
+    "--kube-context", metavar="NAME", help="The kubeconfig's context; its current one unless given."
+)
+@option(
+    "--lead-time-quantile",
+    type=click.FloatRange(0.5, 0.99),
+    default=0.9,
+    help="With leadTimeSeconds: auto: the share of pods that are ready in time.",
+)
+@option(
+    "--hpa-sync-seconds",
+    type=click.FloatRange(1, 300),
+    default=15.0,
+    help="How often the HPA looks (the controller manager's own flag), part of a lead time.",
+)
+@option(
     "--tick-seconds",
     type=click.FloatRange(1, 300),
     default=15.0,
@@ -160,13 +188,14 @@ def serve(**flags: Any) -> None:
       grpcurl -plaintext 127.0.0.1:6000 list
     """
     from scaler.adapters.prometheus_settings import BadConfiguration
+    from scaler.errors import NoCluster
     from scaler.serve import run_server
     from scaler.server import ServerError
     from scaler.sources import BadFlag
 
     try:
         run_server(flags)
-    except (BadConfiguration, BadFlag, ServerError) as exc:
+    except (BadConfiguration, BadFlag, NoCluster, ServerError) as exc:
         raise click.ClickException(str(exc)) from exc
 
 

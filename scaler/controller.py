@@ -24,7 +24,7 @@ from scaler.history import Reading, TargetHistory
 from scaler.leading_notes import note_gains, note_leading
 from scaler.learning import Learning
 from scaler.policy import decide
-from scaler.ports import Clock, Forecasts, HistorySource
+from scaler.ports import Clock, Cluster, Forecasts, HistorySource
 from scaler.schedule import floors_of
 from scaler.settings import ControllerSettings
 from scaler.telemetry import TickTelemetry
@@ -75,6 +75,7 @@ class Controller:
         settings: ControllerSettings,
         telemetry: TickTelemetry,
         forecasts: Forecasts,
+        cluster: Cluster | None = None,
     ) -> None:
         self._board = board
         self._source = source
@@ -83,6 +84,8 @@ class Controller:
         self._settings = settings
         self._telemetry = telemetry
         self._forecasts = forecasts
+        self._cluster = cluster
+        self._followed: set[tuple[str, str]] = set()
         self._works: WeakKeyDictionary[Target, Work] = WeakKeyDictionary()
         self._running: set[asyncio.Task[None]] = set()
         self._round_at = float("-inf")
@@ -134,6 +137,7 @@ class Controller:
         """
         self._round_at = self._clock.monotonic()
         self._board.drop_forgotten(self._round_at, self._settings.forget_after_seconds)
+        self._unfollow_forgotten()
         pause = min(PAUSE_SECONDS, self._settings.tick_seconds / 2 / max(1, len(self._board)))
         for number, target in enumerate(self._board):
             self._start_tick(target, as_of)
@@ -168,7 +172,36 @@ class Controller:
             work = self._works[target] = Work(trigger, history, companions)
             if trigger.capacity_queries is not None:
                 work.learning = Learning(self._source, trigger.capacity_queries, query)
+            self._follow(target)
         return work
+
+    def _follow(self, target: Target) -> None:
+        """Let the cluster tell of the object. Its triggers share it."""
+        name = (target.key.namespace, target.key.name)
+        if self._cluster is not None and name not in self._followed:
+            self._followed.add(name)
+            self._cluster.follow(*name)
+
+    def _unfollow_forgotten(self) -> None:
+        if self._cluster is None:
+            return
+        on_board = {(target.key.namespace, target.key.name) for target in self._board}
+        for name in self._followed - on_board:
+            self._followed.discard(name)
+            self._cluster.forget(*name)
+
+    def _look(self, target: Target, work: Work) -> None:
+        """Take in what the cluster tells; it may have told nothing yet."""
+        if self._cluster is not None:
+            target.view = self._cluster.look(target.key.namespace, target.key.name)
+            before = target.snapshot
+            work.note_view(
+                target.view,
+                wanted=0 if before is None else before.decision.predicted_replicas,
+                at=self._clock.now(),
+                level=self._settings.lead_time_quantile,
+            )
+        target.lead_seconds = work.lead_seconds
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(coroutine)
@@ -182,6 +215,7 @@ class Controller:
         try:
             await self._gather(target, work, as_of, is_first=is_first)
             work.as_of = as_of
+            self._look(target, work)
             if not is_first:
                 on_read = partial(note_leading, target, _names(target))
                 await work.companions.advance(
@@ -217,17 +251,18 @@ class Controller:
             reading = work.history.last_reading
             forecast = await self._forecast(target, work, reading, work)
             ahead = await self._forecast(target, work, reading, work.ahead)
-            params, as_of = work.trigger.params, work.as_of
+            as_of = work.as_of
             seen = seen_of(
                 reading,
                 forecast,
-                params,
+                work.trigger.params,
                 as_of,
                 forecast_ahead=ahead,
-                floors=floors_of(work.trigger.schedules, as_of, as_of + params.lead_time_seconds),
+                floors=floors_of(work.trigger.schedules, as_of, as_of + work.lead_seconds),
                 carried=None if work.learning is None else work.learning.carried,
             )
-            self._publish(target, work, seen)
+            fleet = target.view.fleet if target.view is not None else None
+            self._publish(target, work, replace(seen, fleet=fleet, lead_time=work.lead_time))
 
     def _publish(self, target: Target, work: Work, seen: Seen) -> None:
         before = target.snapshot.decision if target.snapshot is not None else None
@@ -306,14 +341,15 @@ class Controller:
         if reading is None or work.is_fitting():
             return
         fit_at = fit_boundary(target.key.digest, reading.series, work.as_of, self._settings)
-        due = (fit_at, work.history.is_complete, work.companions.n_complete)
+        read = (work.history.is_complete, work.companions.n_complete)
+        due = (fit_at, *read, work.lead_seconds)
         if due != work.fitted:  # before the fit: one that fails is tried again next period only
             work.fitted = due
             past = last_days(reading.series, fit_at, work.trigger.params)
             work.fit = self._spawn(self._fit(target, work, work.companions.beside(past)))
 
     async def _fit(self, target: Target, work: Work, past: Series) -> None:
-        task = task_of(work.trigger, self._settings, work.as_of)
+        task = task_of(work.trigger, self._settings, work.as_of, work.lead_seconds)
         forecaster = forecaster_of(self._forecaster, work.trigger.plan)
         try:
             model = await self._forecasts.fit(forecaster, past, task)

@@ -43,3 +43,7 @@ class Unavailable(ScalerError):  # noqa: N818 - a state, not a fault
 
 class WorkerLost(ScalerError):  # noqa: N818 - named after what happened
     """A process that fits or forecasts has died, of memory most likely; another one is started."""
+
+
+class NoCluster(ScalerError):  # noqa: N818 - a state, not a fault
+    """No access to a cluster; the message says what was tried."""

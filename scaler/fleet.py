@@ -48,3 +48,7 @@ class LeadTime:
     n_censored: int  # starts still under way, which count for the time they have taken
     is_measured: bool  # False: a prior, because too few starts were seen
     start_class: StartClass
+    # Holds the true quantile of the start in `confidence` of all cases; its upper end is infinite
+    # where too few starts bound it. None for a prior.
+    interval: tuple[float, float] | None = None
+    confidence: float = 0.8

@@ -1,12 +1,16 @@
 """The seams between the decision and the world. Each has a twin in `adapters/memory.py`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster, Task
 from forecasting.leading import LeadingGain
 from forecasting.series import Series
+from scaler.fleet import Fleet
+from scaler.starts.record import Starts
+from scaler.workload import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,4 +100,64 @@ class Clock(Protocol):
 
         So a caller looks at `now()` again instead of sleeping for as long as the step was.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterView:
+    """What the cluster tells of one ScaledObject's workload now.
+
+    `fleet` and `starts` are None where pods can't be seen, or weren't lately: unknown, not zero.
+    """
+
+    workload: Workload
+    fleet: Fleet | None = None
+    starts: Starts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterTrouble:
+    """A call that the cluster doesn't answer, in the words of an RBAC rule.
+
+    `reason` is one of a small fixed set, fit for a metric label: forbidden, unreachable, refused,
+    bad-answer. The message is fit for a log line.
+    """
+
+    verb: str  # get, list or watch
+    group: str  # empty for the core group
+    resource: str  # with its subresource: deployments/scale
+    namespace: str  # empty for what belongs to no namespace
+    reason: str
+    message: str = ""
+
+
+class Cluster(Protocol):
+    """Tells of workloads from memory. Nothing here waits for the cluster, and nothing raises."""
+
+    def follow(self, namespace: str, name: str) -> None:
+        """Begin to look after a ScaledObject; a second time does nothing."""
+        ...
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Stop to look after it."""
+        ...
+
+    def look(self, namespace: str, name: str) -> ClusterView | None:
+        """Return what is known now; None while there is no such object, or it can't be read."""
+        ...
+
+    def troubles(self) -> tuple[ClusterTrouble, ...]:
+        """Return what keeps the cluster from telling more, now."""
+        ...
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what is remembered of starts, as plain JSON values."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Remember what an earlier run's `to_state` gave. Raises ValueError where it is none."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching; returns at once."""
         ...

@@ -10,6 +10,7 @@ from typing import Any
 import uvloop
 
 from forecasting.default import default_forecaster
+from scaler.access import open_cluster
 from scaler.adapters.forecasts_processes import ProcessForecasts
 from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.adapters.system_clock import ReplayClock, SystemClock
@@ -66,6 +67,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
         )
     forecasts = await _started_forecasts(flags["fit_processes"])
     async with running(
+        cluster=open_cluster(flags, clock),
         source=source,
         forecaster=default_forecaster(),
         clock=clock,
@@ -139,7 +141,9 @@ def _server_settings(flags: Mapping[str, Any]) -> ServerSettings:
 
 def _controller_settings(flags: Mapping[str, Any]) -> ControllerSettings:
     return ControllerSettings(
-        tick_seconds=flags["tick_seconds"], forget_after_seconds=flags["forget_after_seconds"]
+        tick_seconds=flags["tick_seconds"],
+        forget_after_seconds=flags["forget_after_seconds"],
+        lead_time_quantile=flags["lead_time_quantile"],
     )
 
 

@@ -19,9 +19,10 @@ from threadpoolctl import threadpool_limits
 from forecasting.forecaster import Forecaster
 from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.board import Board
+from scaler.cluster_metrics import ClusterCollector
 from scaler.controller import Controller
 from scaler.http import HttpServer
-from scaler.ports import Clock, Forecasts, HistorySource
+from scaler.ports import Clock, Cluster, Forecasts, HistorySource
 from scaler.server import GrpcServer
 from scaler.servicer import Servicer
 from scaler.settings import ControllerSettings, ServerSettings
@@ -74,11 +75,12 @@ async def running(
     registry: CollectorRegistry,
     telemetry: TickTelemetry | None = None,
     forecasts: Forecasts | None = None,
+    cluster: Cluster | None = None,
 ) -> AsyncIterator[Service]:
     """Run a scaler for the length of the block.
 
-    Raises `ServerError` when it can't listen. The source and `forecasts` (threads of this process
-    unless given) are closed at the end.
+    Raises `ServerError` when it can't listen. The source, `forecasts` (threads of this process
+    unless given) and the cluster (none unless given) are closed at the end.
     """
     forecasts = forecasts or ThreadForecasts()
     board = Board(
@@ -86,6 +88,7 @@ async def running(
         max_targets_per_namespace=server_settings.max_targets_per_namespace,
     )
     registry.register(TargetCollector(board, clock))
+    registry.register(ClusterCollector(board, cluster))
     servicer = Servicer(
         board, clock, RpcTelemetry(registry), stream_check_seconds=controller_settings.tick_seconds
     )
@@ -98,6 +101,7 @@ async def running(
             settings=controller_settings,
             telemetry=telemetry or TickTelemetry(registry),
             forecasts=forecasts,
+            cluster=cluster,
         )
         failed = asyncio.Event()
         try:
@@ -110,6 +114,8 @@ async def running(
                     failed=failed,
                 )
         finally:
+            if cluster is not None:
+                cluster.close()
             await forecasts.close()
             await source.close()
 

@@ -23,6 +23,7 @@ class ControllerSettings:
     refit_seconds_when_young: float = 3_600.0  # a short history doubles quickly
     young_days: float = 4.0  # from here on the learners have what they need (docs/forecasting.md)
     forget_after_seconds: float = 3_600.0
+    lead_time_quantile: float = 0.9  # of a pod's start, where `leadTimeSeconds` is `auto`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,8 +82,8 @@ class Seen:
     forecast: Forecast | None = None
     forecast_ahead: Forecast | None = None
     floors: tuple[Floor, ...] = ()
-    fleet: Fleet | None = None
-    lead_time: LeadTime | None = None
+    fleet: Fleet | None = None  # None where the cluster doesn't tell of it
+    lead_time: LeadTime | None = None  # as the cluster shows it, used or not
     carried: Carried | None = None
 
 

@@ -11,13 +11,18 @@ from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster, Task
 from forecasting.series import Series
 from scaler.companions import Companions
+from scaler.fleet import LeadTime
 from scaler.history import Reading, TargetHistory
 from scaler.learning import Learning
 from scaler.metadata import Trigger
 from scaler.params import KEEP_LEVEL, TargetParams
 from scaler.plan import Plan
-from scaler.ports import Model
+from scaler.ports import ClusterView, Model
 from scaler.settings import ControllerSettings
+from scaler.starts.grid import stepped
+from scaler.starts.lead import LeadSettings, lead_time
+from scaler.starts.ramp import Pace
+from scaler.starts.record import Starts
 from scaler.types import Carried, Evidence, Floor, PolicyState, Seen
 
 DAY_SECONDS = 86_400.0
@@ -58,7 +63,11 @@ class Work:
     ahead: Ahead = field(default_factory=Ahead)
     learning: Learning | None = None  # `threshold: auto`
     learn: asyncio.Task[None] | None = None
-    fitted: tuple[float, bool, int] | None = None  # the last fit's boundary, and what was read
+    # The last fit's boundary, what was read then, and the lead time that it was made for.
+    fitted: tuple[float, bool, int, float] | None = None
+    lead_time: LeadTime | None = None  # as measured; kept while the cluster doesn't answer
+    lead_rests_on: tuple[Starts, Pace, int, int] | None = None
+    stepped_seconds: float | None = None
     fit: asyncio.Task[None] | None = None
     tick: asyncio.Task[None] | None = None
     concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -72,13 +81,44 @@ class Work:
         """Whether a fit is under way."""
         return self.fit is not None and not self.fit.done()
 
+    @property
+    def lead_seconds(self) -> float:
+        """The lead time in use: the trigger's, or with `auto` the measured one, in steps."""
+        if not self.trigger.is_lead_time_measured or self.stepped_seconds is None:
+            return self.trigger.params.lead_time_seconds
+        return self.stepped_seconds
+
+    def note_view(self, view: ClusterView | None, *, wanted: int, at: float, level: float) -> None:
+        """Measure the lead time to `wanted` replicas anew, where the cluster tells of them."""
+        if view is None or (view.starts is None and self.lead_time is not None):
+            return
+        current = view.fleet.wanted if view.fleet is not None else wanted
+        starts, pace = view.starts or Starts(), view.workload.pace
+        rests_on = (starts, pace, current, wanted)
+        before = self.lead_rests_on
+        is_same = before is not None and before[0] is starts and before[1:] == rests_on[1:]
+        if is_same and not starts.under_way:  # a millisecond for each target and tick
+            return
+        self.lead_rests_on = rests_on
+        self.lead_time = lead_time(
+            starts,
+            pace,
+            current=current,
+            wanted=wanted,
+            at=at,
+            settings=LeadSettings(quantile=level),
+        )
+        self.stepped_seconds = stepped(self.lead_time.seconds, self.stepped_seconds)
+
 
 def forecaster_of(forecaster: Forecaster, plan: Plan) -> Forecaster:
     """Return the forecaster, told of the trigger's events."""
     return WithEvents(forecaster=forecaster, events=plan.events) if plan.events else forecaster
 
 
-def task_of(trigger: Trigger, settings: ControllerSettings, as_of: float) -> Task:
+def task_of(
+    trigger: Trigger, settings: ControllerSettings, as_of: float, lead_seconds: float
+) -> Task:
     """Return what to forecast: the peak until a replica wanted at the next tick would answer.
 
     A forecast starts at a grid point that may be a step old, and its decision stands until the
@@ -87,7 +127,7 @@ def task_of(trigger: Trigger, settings: ControllerSettings, as_of: float) -> Tas
     """
     params = trigger.params
     return Task(
-        horizon_seconds=params.lead_time_seconds + params.step_seconds + settings.tick_seconds,
+        horizon_seconds=lead_seconds + params.step_seconds + settings.tick_seconds,
         level=params.quantile,
         zone=params.zone,
         holidays=trigger.plan.holidays.around(as_of, params.zone),

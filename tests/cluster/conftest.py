@@ -1,3 +1,4 @@
+from bare_fixtures import bare, bare_cluster
 from harness.fixtures import (
     cluster,
     demand,
@@ -15,6 +16,8 @@ from harness.story_fixtures import (
 )
 
 __all__ = [
+    "bare",
+    "bare_cluster",
     "cluster",
     "demand",
     "own_prewarm",

@@ -10,7 +10,7 @@ are no containers, no logs of pods and no network between them.
 import json
 import ssl
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -28,17 +28,32 @@ from .processes import Program, Programs, wait_until_up
 from .settings import FAST, Settings
 from .waiting import wait_for
 
+BARE_PARTS = ("etcd", "kube-apiserver", "kubectl")
+
 
 class ControlPlane:
-    """Starts everything on entering, and leaves no process, port or folder when it is left."""
+    """Starts everything on entering, and leaves no process, port or folder when it is left.
 
-    def __init__(self, settings: Settings = FAST) -> None:
+    `is_bare`: etcd and the API server alone, with KEDA's resource definitions. Objects are then
+    what the test makes of them, status included: there is nobody else. `apiserver_flags` are added
+    to those that the API server has anyway.
+    """
+
+    def __init__(
+        self,
+        settings: Settings = FAST,
+        *,
+        is_bare: bool = False,
+        apiserver_flags: Sequence[str] = (),
+    ) -> None:
         self.settings = settings
+        self.is_bare = is_bare
+        self._apiserver_flags = apiserver_flags
         self.programs: dict[str, Program] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        for name in parts.CLUSTER_PARTS:
+        for name in BARE_PARTS if self.is_bare else parts.CLUSTER_PARTS:
             parts.binary(name)  # PartMissing says how to build it, before anything starts
         with ExitStack() as stack:
             self.run = stack.enter_context(Programs())
@@ -108,6 +123,10 @@ class ControlPlane:
     def restart(self, name: str) -> None:
         """Kill one program and start it again as it was: 'keda-operator', for instance."""
         self.run.stop(self.programs[name])
+        self.start_again(name)
+
+    def start_again(self, name: str) -> None:
+        """Start a program that was stopped, as it was."""
         getattr(self, f"_start_{name.replace('-', '_')}")()
 
     def _start(self, stack: ExitStack) -> None:
@@ -125,6 +144,9 @@ class ControlPlane:
         load: Callable[[str], Any] = kubernetes.config.new_client_from_config
         self._api_client = load(str(self.kubeconfig))
         stack.callback(self._api_client.close)
+        if self.is_bare:
+            self._define_keda()
+            return
         self._start_kube_controller_manager()
         self._start_kube_scheduler()
         self._start_kwok()
@@ -142,6 +164,9 @@ class ControlPlane:
 
     def _start_kube_apiserver(self) -> None:
         command = commands.apiserver(self.ports, self.keys, self.settings)
+        command += self._apiserver_flags
+        if self.is_bare:  # the controller that makes each namespace's service account isn't there
+            command.append("--disable-admission-plugins=ServiceAccount")
         program = self._launch("kube-apiserver", command)
         wait_until_up(program, lambda: self._answers(f"{self.server}/readyz"), within_seconds=60)
 
@@ -179,14 +204,17 @@ class ControlPlane:
         wait_until_up(program, lambda: self._answers(ready), within_seconds=60)
 
     def _install_keda(self) -> None:
-        """Apply KEDA's resource definitions, from its module's folder, and the metrics API."""
-        definitions = parts.module_folder(parts.KEDA) / "config" / "crd" / "bases"
-        self.kubectl("apply", "--server-side", "-f", str(definitions))
+        """Apply KEDA's resource definitions, and the metrics API."""
+        self._define_keda()
         self.kubectl("create", "namespace", KEDA_NAMESPACE)
         self.kubectl("apply", "-f", "-", given=external_metrics_api(self.ports.adapter))
-        self.kubectl(
-            "wait", "--for=condition=Established", "--timeout=30s", "crd/scaledobjects.keda.sh"
-        )
+
+    def _define_keda(self) -> None:
+        """Apply KEDA's resource definitions, from its module's folder."""
+        definitions = parts.module_folder(parts.KEDA) / "config" / "crd" / "bases"
+        self.kubectl("apply", "--server-side", "-f", str(definitions))
+        served = "/apis/keda.sh/v1alpha1/scaledobjects?limit=1"
+        wait_for(lambda: self._answers(f"{self.server}{served}"), "ScaledObjects are served")
 
     def _serves_external_metrics(self) -> bool:
         for name in ("keda-operator", "keda-adapter"):

@@ -18,6 +18,7 @@ class ColdStart:
 
     image_pull_seconds: float = 0.0
     load_seconds: float = 0.0
+    load_at_most_seconds: float = 0.0  # more than load_seconds: anything in between, evenly spread
     failure: str = ""  # never-ready, crash-loop or image-error
     restart_delay_seconds: float = 10.0
 
@@ -28,6 +29,8 @@ class ColdStart:
             f"{ANNOTATION}/load": f"{self.load_seconds}s",
             f"{ANNOTATION}/restart-delay": f"{self.restart_delay_seconds}s",
         }
+        if self.load_at_most_seconds > self.load_seconds:
+            found[f"{ANNOTATION}/load-at-most"] = f"{self.load_at_most_seconds}s"
         return {**found, f"{ANNOTATION}/failure": self.failure} if self.failure else found
 
 
