@@ -21,6 +21,7 @@ from scaler.params import (
     STALE_AFTER_STEPS,
     Mode,
     OnStale,
+    ProofMargins,
     TargetParams,
 )
 from scaler.ports import DemandQuery
@@ -34,6 +35,11 @@ IGNORED_KEYS = frozenset(
 SECRET_KEYS = frozenset({"customHeaders", "queryParameters", "serverAddress"})
 FROM_ENVIRONMENT = "FromEnv"
 AUTH_MODES = frozenset({"basic", "bearer", "custom", "tls"})
+
+# Who answers, not what is answered: a target's memory outlives a change of these.
+SWITCH_KEYS = frozenset(
+    {"mode", "approved", "proveDays", "proveMinShortageSavedPercent", "proveMaxExtraPercent"}
+)
 
 DAY_SECONDS = 86_400
 MAX_HISTORY_POINTS = 90 * 1_440  # 90 days of minutes: 1 MB a target
@@ -155,7 +161,17 @@ class TriggerMetadata(BaseModel):
     timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] = Field(
         ZoneInfo("UTC"), description="an IANA time zone such as Europe/Berlin"
     )
-    mode: Mode = Field(Mode.PREDICT, description="predict or observe")
+    mode: Mode = Field(Mode.PREDICT, description="predict, observe, prove or advise")
+    prove_days: Whole = Field(7, ge=1, le=45, description="whole days from 1 to 45")
+    prove_min_shortage_saved_percent: Number = Field(
+        20.0, gt=0, le=100, description="a number above 0, up to 100"
+    )
+    prove_max_extra_percent: Number = Field(
+        20.0, ge=0, le=1_000, description="a number from 0 to 1000"
+    )
+    approved: Annotated[bool, BeforeValidator(_boolean)] = Field(
+        False, description='"true" or "false"'
+    )
     on_stale: OnStale = Field(OnStale.HOLD, description="hold, floor or error")
 
 
@@ -273,6 +289,12 @@ def _params_of(read: TriggerMetadata) -> TargetParams:
         history_days=float(ceil(read.history_days)),
         step_seconds=float(read.step_seconds),
         mode=read.mode,
+        margins=ProofMargins(
+            days=read.prove_days,
+            min_saved_ratio=read.prove_min_shortage_saved_percent / 100,
+            max_extra_ratio=read.prove_max_extra_percent / 100,
+        ),
+        is_approved=read.approved,
         on_stale=read.on_stale,
         **values,
     )

@@ -1,6 +1,6 @@
 """Every knob of a target, with its unit, its bounds and the reason for its default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 from zoneinfo import ZoneInfo
@@ -23,6 +23,8 @@ class Mode(StrEnum):
 
     PREDICT = "predict"  # the forecast and the observed demand
     OBSERVE = "observe"  # the observed demand alone; forecasts are computed and exported
+    PROVE = "prove"  # observe until the ledger has shown that predict wins, then that
+    ADVISE = "advise"  # observe, say when predict would win, and wait for a person
 
 
 class OnStale(StrEnum):
@@ -31,6 +33,15 @@ class OnStale(StrEnum):
     HOLD = "hold"  # the last good answer
     FLOOR = "floor"  # the warm floor
     ERROR = "error"  # UNAVAILABLE, so that KEDA's `fallback` can act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofMargins:
+    """What `mode: prove` and `advise` want shown, and on how many whole days."""
+
+    days: int = 7  # a whole week: weekends differ
+    min_saved_ratio: float = 0.2  # of the shortage that the reactive scaler has
+    max_extra_ratio: float = 0.2  # of the replica-time that it costs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +62,8 @@ class TargetParams:
     step_seconds: float = 60.0
     stale_after_seconds: float = 300.0
     mode: Mode = Mode.PREDICT
+    margins: ProofMargins = field(default_factory=ProofMargins)
+    is_approved: bool = False  # `mode: advise` where no cluster can be asked for the annotation
     on_stale: OnStale = OnStale.HOLD
 
     def __post_init__(self) -> None:

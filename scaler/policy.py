@@ -33,7 +33,7 @@ Rule = Callable[[int, Context], int]
 def cover_forecast(replicas: int, context: Context) -> int:
     """Carry the forecast peak of the lead time ahead."""
     forecast = context.seen.forecast
-    if not context.is_fresh or forecast is None or context.params.mode is Mode.OBSERVE:
+    if not context.is_fresh or forecast is None or context.params.mode is not Mode.PREDICT:
         return replicas
     return max(replicas, replicas_for(forecast.value, context.params.threshold))
 
