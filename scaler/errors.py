@@ -39,3 +39,15 @@ class UnknownMetric(ScalerError):  # noqa: N818 - named after what is wrong
 
 class Unavailable(ScalerError):  # noqa: N818 - a state, not a fault
     """No answer that may be given: data is stale and the trigger asked for `onStale: error`."""
+
+
+class StateUnavailable(ScalerError):  # noqa: N818 - a state, not a fault
+    """Memory that can't be read or written now; scaling goes on without it.
+
+    `reason` is one of a small fixed set, fit for a metric label: full, read-only, in-use,
+    no-access, io, busy, closed.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
