@@ -17,8 +17,10 @@ from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import Forecaster
 from forecasting.series import Series
 from scaler.board import Board, Snapshot, Target
+from scaler.books.books import Books
 from scaler.errors import BadMetadata, HistoryUnavailable, WorkerLost
 from scaler.history import Reading, TargetHistory
+from scaler.params import TargetParams
 from scaler.policy import decide
 from scaler.ports import Clock, Forecasts, HistorySource
 from scaler.settings import ControllerSettings
@@ -60,6 +62,7 @@ class Controller:
         settings: ControllerSettings,
         telemetry: TickTelemetry,
         forecasts: Forecasts,
+        books: Books | None = None,
     ) -> None:
         self._board = board
         self._source = source
@@ -68,6 +71,7 @@ class Controller:
         self._settings = settings
         self._telemetry = telemetry
         self._forecasts = forecasts
+        self._books = books or Books.in_memory(clock)
         self._works: WeakKeyDictionary[Target, Work] = WeakKeyDictionary()
         self._running: set[asyncio.Task[None]] = set()
         self._round_at = float("-inf")
@@ -123,6 +127,8 @@ class Controller:
         for number, target in enumerate(self._board):
             self._start_tick(target, as_of)
             await asyncio.sleep(pause if number >= TICKS_AT_ONCE else 0)
+        if self._books.is_save_due():
+            self._spawn(self._books.save())
 
     def _start_new(self, target: Target) -> None:
         self._start_tick(target, self._aligned_now())
@@ -162,6 +168,8 @@ class Controller:
         started_at = perf_counter()
         is_first = target.snapshot is None and not self._settings.is_all_in_first_tick
         try:
+            if not work.is_recalled:
+                await self._recall(target, work, as_of)
             await self._gather(target, work, as_of, is_first=is_first)
             work.as_of = as_of
             if not is_first:
@@ -172,6 +180,17 @@ class Controller:
             self._telemetry.failures.inc()
         finally:
             self._telemetry.tick_seconds.observe(perf_counter() - started_at)
+
+    async def _recall(self, target: Target, work: Work, as_of: float) -> None:
+        """Take up what an earlier run remembered, as the answer until the first look is over."""
+        memory = await self._books.recall(target, work.trigger)
+        work.is_recalled = True
+        work.state = memory.kept.state
+        seen = seen_of(None, None, work.trigger.params, as_of)
+        seen = self._books.evidence(target, work.trigger, seen)
+        if target.snapshot is None and seen.evidence is Evidence.STALE:
+            params = self._books.params_of(target, work.trigger)
+            target.snapshot = self._snapshot(work, decide(work.state, seen, params)[1], params)
 
     async def _gather(self, target: Target, work: Work, as_of: float, *, is_first: bool) -> None:
         """Bring the history up to `as_of`; when the source has no answer it stays as it was."""
@@ -193,16 +212,19 @@ class Controller:
         async with work.concluding:  # a tick and a fit may end together: the later one counts
             reading = work.history.last_reading
             forecast = await self._forecast(target, work, reading)
-            self._publish(target, work, seen_of(reading, forecast, work.trigger.params, work.as_of))
+            seen = seen_of(reading, forecast, work.trigger.params, work.as_of)
+            self._publish(target, work, self._books.evidence(target, work.trigger, seen))
 
     def _publish(self, target: Target, work: Work, seen: Seen) -> None:
         before = target.snapshot.decision if target.snapshot is not None else None
-        work.state, decision = decide(work.state, seen, work.trigger.params)
-        target.publish(self._snapshot(work, decision))
+        params = self._books.params_of(target, work.trigger)
+        work.state, decision = decide(work.state, seen, params)
+        target.publish(self._snapshot(work, decision, params))
+        self._books.note(target, work.state, decision)
         _log_change(target, before, decision)
 
-    def _snapshot(self, work: Work, decision: Decision) -> Snapshot:
-        seen, params = decision.seen, work.trigger.params
+    def _snapshot(self, work: Work, decision: Decision, params: TargetParams) -> Snapshot:
+        seen = decision.seen
         at = self._clock.monotonic()
         if seen.evidence is not Evidence.FRESH:
             return Snapshot(

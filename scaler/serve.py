@@ -14,6 +14,7 @@ from scaler.adapters.forecasts_processes import ProcessForecasts
 from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.adapters.system_clock import ReplayClock, SystemClock
 from scaler.errors import WorkerLost
+from scaler.keeping import open_events, open_store
 from scaler.logs import set_up
 from scaler.ports import Clock, Forecasts
 from scaler.server import ServerError
@@ -64,6 +65,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
             "no Prometheus is permitted, so every trigger will be refused; give "
             "--prometheus-address URL, --allow-address URL or --prometheus-config FILE"
         )
+    store, events = await open_store(flags), open_events(flags)
     forecasts = await _started_forecasts(flags["fit_processes"])
     async with running(
         source=source,
@@ -74,6 +76,8 @@ async def _serve(flags: Mapping[str, Any]) -> None:
         registry=registry,
         telemetry=telemetry,
         forecasts=forecasts,
+        store=store,
+        events=events,
     ) as service:
         logger.info(
             "serving",

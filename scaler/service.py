@@ -18,10 +18,13 @@ from threadpoolctl import threadpool_limits
 
 from forecasting.forecaster import Forecaster
 from scaler.adapters.forecasts_threads import ThreadForecasts
+from scaler.adapters.memory import MemoryEventSink, MemoryStateStore
 from scaler.board import Board
+from scaler.books.books import Approvals, Books, nobody_tells
+from scaler.books.telemetry import BooksTelemetry, LedgerCollector
 from scaler.controller import Controller
 from scaler.http import HttpServer
-from scaler.ports import Clock, Forecasts, HistorySource
+from scaler.ports import Clock, EventSink, Forecasts, HistorySource, StateStore
 from scaler.server import GrpcServer
 from scaler.servicer import Servicer
 from scaler.settings import ControllerSettings, ServerSettings
@@ -74,11 +77,14 @@ async def running(
     registry: CollectorRegistry,
     telemetry: TickTelemetry | None = None,
     forecasts: Forecasts | None = None,
+    store: StateStore | None = None,
+    events: EventSink | None = None,
+    approvals: Approvals = nobody_tells,
 ) -> AsyncIterator[Service]:
     """Run a scaler for the length of the block.
 
-    Raises `ServerError` when it can't listen. The source and `forecasts` (threads of this process
-    unless given) are closed at the end.
+    Raises `ServerError` when it can't listen. The source, `forecasts` (threads of this process
+    unless given), `store` (this process's memory) and `events` are closed at the end.
     """
     forecasts = forecasts or ThreadForecasts()
     board = Board(
@@ -86,6 +92,14 @@ async def running(
         max_targets_per_namespace=server_settings.max_targets_per_namespace,
     )
     registry.register(TargetCollector(board, clock))
+    registry.register(LedgerCollector(board))
+    books = Books(
+        store or MemoryStateStore(),
+        events or MemoryEventSink(),
+        clock,
+        BooksTelemetry(registry),
+        approvals=approvals,
+    )
     servicer = Servicer(
         board, clock, RpcTelemetry(registry), stream_check_seconds=controller_settings.tick_seconds
     )
@@ -98,6 +112,7 @@ async def running(
             settings=controller_settings,
             telemetry=telemetry or TickTelemetry(registry),
             forecasts=forecasts,
+            books=books,
         )
         failed = asyncio.Event()
         try:
@@ -110,6 +125,7 @@ async def running(
                     failed=failed,
                 )
         finally:
+            await books.close()
             await forecasts.close()
             await source.close()
 

@@ -42,6 +42,7 @@ class Work:
     trigger: Trigger
     history: TargetHistory
     state: PolicyState = field(default_factory=PolicyState)
+    is_recalled: bool = False  # whether memory was asked
     as_of: float = float("-inf")
     model: Model | None = None
     told: Told | None = None

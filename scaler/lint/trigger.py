@@ -143,7 +143,13 @@ def startup_seconds(workload: Node) -> tuple[float, float]:
 
 
 def observe_mode(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
-    """Tell a dry run."""
+    """Tell a dry run, and a mode that begins as one."""
+    if read.params.mode in {Mode.PROVE, Mode.ADVISE}:
+        text = (
+            f"mode: {read.params.mode} answers reactively until the ledger of "
+            f"{read.params.margins.days} whole days has shown that prediction wins"
+        )
+        yield Said(NOTE, facts.metadata(read, "mode"), text)
     if read.params.mode is Mode.OBSERVE:
         text = "mode: observe is a dry run: the answer is the reactive one, forecasts are exported"
         yield Said(NOTE, facts.metadata(read, "mode"), text, key_yaml("mode", "predict"))

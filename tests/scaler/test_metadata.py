@@ -128,6 +128,8 @@ def test_every_key_has_a_FromEnv_form(key: str) -> None:  # noqa: N802
         "warmFloor": "1", "maxReplicas": "7", "leadTimeSeconds": "60", "quantile": "0.9",
         "historyDays": "7", "stepSeconds": "30", "staleAfterSeconds": "90",
         "timezone": "Europe/Berlin", "mode": "observe", "onStale": "floor",
+        "proveDays": "3", "proveMinShortageSavedPercent": "50", "proveMaxExtraPercent": "0",
+        "approved": "true",
     }  # fmt: skip
     plain = parse({**GOOD, key: values[key]})
     others = {k: v for k, v in GOOD.items() if k != key}
