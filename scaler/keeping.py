@@ -14,11 +14,16 @@ from scaler.sources import BadFlag
 async def open_store(flags: Mapping[str, Any]) -> StateStore:
     """Return the store in --state-directory, else one that ends with the process.
 
-    Raises `BadFlag` when another process has the directory.
+    Raises `BadFlag` when another process has the directory, or the scaler replays.
     """
     directory = flags["state_directory"]
     if directory is None:
         return MemoryStateStore()
+    if flags["replay_from"] is not None:
+        raise BadFlag(
+            "--state-directory: not allowed with --replay-from, whose hours would be remembered as "
+            "real ones"
+        )
     try:
         return await SqliteStateStore.opened(Path(directory))
     except StateUnavailable as exc:

@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 # A disk that hangs must not keep a target from its first look for long.
 RECALL_SECONDS = 2.0
 SAVE_EVERY_SECONDS = 60.0
+SAVE_NEW_AFTER_SECONDS = 5.0  # a target that is new here is remembered soon
 PAGES_AT_ONCE = 50  # what is written down before calls get a turn
 
 # (namespace, name) -> whether a person has approved of prediction; None where nobody can tell.
@@ -108,6 +109,8 @@ class Books:
         else:
             memory = memory_of(await self._load(_owner(target)))
         self._pages[target] = Page.of(trigger.params, memory)
+        soon_at = self._clock.monotonic() + SAVE_NEW_AFTER_SECONDS
+        self._save_due_at = min(self._save_due_at, soon_at)
         if memory.kept.state.last_good_replicas is not None:
             logger.info("remembered", extra=_names(target))
         return memory
