@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry, Counter
+
 from scaler.adapters.memory import MemoryEventSink, MemoryStateStore
 from scaler.adapters.state_sqlite import SqliteStateStore
 from scaler.errors import StateUnavailable
@@ -30,7 +32,7 @@ async def open_store(flags: Mapping[str, Any]) -> StateStore:
         raise BadFlag(f"--state-directory: {exc}") from exc
 
 
-def open_events(flags: Mapping[str, Any]) -> EventSink:
+def open_events(flags: Mapping[str, Any], registry: CollectorRegistry) -> EventSink:
     """Return what makes Kubernetes Events when --kubernetes-events is given.
 
     Raises `BadFlag` when there is no cluster to make them in.
@@ -44,6 +46,11 @@ def open_events(flags: Mapping[str, Any]) -> EventSink:
     )
 
     try:
-        return KubernetesEventSink(cluster_client())
+        client = cluster_client()
     except NoCluster as exc:
         raise BadFlag(f"--kubernetes-events: {exc}") from exc
+    events = Counter(
+        "prewarm_kubernetes_events", "Kubernetes Events by outcome.", ("outcome",),
+        registry=registry,
+    )  # fmt: skip
+    return KubernetesEventSink(client, on_sent=lambda outcome: events.labels(outcome).inc())

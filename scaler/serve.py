@@ -65,7 +65,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
             "no Prometheus is permitted, so every trigger will be refused; give "
             "--prometheus-address URL, --allow-address URL or --prometheus-config FILE"
         )
-    store, events = await open_store(flags), open_events(flags)
+    store, events = await open_store(flags), open_events(flags, registry)
     forecasts = await _started_forecasts(flags["fit_processes"])
     async with running(
         source=source,

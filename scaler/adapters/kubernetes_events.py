@@ -8,6 +8,7 @@ event to its object. Without the second, events are made without a uid, and `kub
 shows them while `kubectl describe` may not.
 """
 
+import json
 import logging
 import queue
 import socket
@@ -54,6 +55,7 @@ class KubernetesEventSink:
         self._on_sent = on_sent
         self._waiting: queue.Queue[tuple[Notice, float] | None] = queue.Queue(MAX_WAITING)
         self._trouble = ""
+        self._is_closing = False
         self._thread = threading.Thread(target=self._send_all, name="events", daemon=True)
         self._thread.start()
 
@@ -69,12 +71,12 @@ class KubernetesEventSink:
         try:
             self._waiting.put_nowait(None)
         except queue.Full:
-            return
+            self._is_closing = True  # nothing is sent that fast: what waits is lost
         # A short wait at the very end of the process; a thread that hangs is a daemon.
         self._thread.join(CLOSE_SECONDS)
 
     def _send_all(self) -> None:
-        while (entry := self._waiting.get()) is not None:
+        while (entry := self._waiting.get()) is not None and not self._is_closing:
             outcome, trouble = self._outcome(*entry)
             self._on_sent(outcome)
             self._note_trouble(trouble)
@@ -84,7 +86,7 @@ class KubernetesEventSink:
         try:
             self._send(notice, at)
         except ApiException as exc:
-            return "refused", f"{exc.status} {exc.reason}"
+            return "refused", f"{exc.status} {_message_of(exc)}"
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             return "unreachable", str(exc)
         except Exception:  # an event must never end the thread
@@ -104,7 +106,10 @@ class KubernetesEventSink:
         if uid:
             regarding["uid"] = uid
         body: Any = {  # the client takes dictionaries, and its types say otherwise
-            "metadata": {"generateName": f"{notice.name[:200]}.", "namespace": notice.namespace},
+            "metadata": {
+                "generateName": f"{notice.name[:200].rstrip('.-')}-",
+                "namespace": notice.namespace,
+            },
             "eventTime": moment,
             "reportingController": CONTROLLER,
             "reportingInstance": self._instance,
@@ -138,6 +143,14 @@ class KubernetesEventSink:
             logger.warning("events can't be made", extra={"why": trouble})
         else:
             logger.info("events can be made again")
+
+
+def _message_of(error: ApiException) -> str:
+    """Return the API server's own words, which name the right that is missing."""
+    try:
+        return str(json.loads(error.body or "")["message"])[:500]
+    except (ValueError, TypeError, KeyError):
+        return str(error.reason)
 
 
 def cluster_client() -> Any:

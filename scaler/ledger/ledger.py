@@ -43,7 +43,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InForce:
+class Standing:
     """What a tick left behind for the span that follows it."""
 
     known_until: float
@@ -63,7 +63,7 @@ class Ledger:
     days: tuple[Day, ...] = ()
     reactive: Pods | None = None
     predictive: Pods | None = None
-    in_force: InForce | None = None
+    in_force: Standing | None = None
 
     def advanced(self, tick: Tick) -> "Ledger":
         """Return the ledger as of `tick`, with the span since the last one accounted for."""
@@ -127,7 +127,7 @@ def _answered(ledger: Ledger, tick: Tick) -> Ledger:
     """Return the ledger with what the tick saw and answered in force."""
     is_known = tick.known_until > tick.at and isfinite(tick.demand)
     fleet = tick.fleet
-    now = InForce(
+    now = Standing(
         known_until=tick.known_until if is_known else tick.at,
         demand=tick.demand if is_known else 0.0,
         threshold=tick.threshold,
@@ -155,7 +155,7 @@ def _asked(pods: Pods | None, replicas: int, tick: Tick, started: int) -> Pods:
     return pods.asked_for(replicas, at=tick.at, lead_time_seconds=tick.lead_time_seconds)
 
 
-def _actual(now: InForce, seconds: float) -> Account:
+def _actual(now: Standing, seconds: float) -> Account:
     if now.ready is None:
         return Account()
     missing = max(0.0, now.demand - now.ready * now.threshold)
@@ -166,7 +166,7 @@ def _actual(now: InForce, seconds: float) -> Account:
     )
 
 
-def _spans(from_at: float, to_at: float, now: InForce | None) -> list[tuple[float, float]]:
+def _spans(from_at: float, to_at: float, now: Standing | None) -> list[tuple[float, float]]:
     """Return the span cut where demand stops being known and at each midnight in UTC.
 
     A gap longer than what is kept gets one cut at the start of that: its older part counts as one
