@@ -20,14 +20,14 @@ from prometheus_client import CollectorRegistry
 
 from scaler.adapters.memory import MemoryEventSink, MemoryStateStore
 from scaler.board import Target
+from scaler.books.keeper import Keeper
 from scaler.books.memory import Memory
 from scaler.books.notices import WARNINGS, Said
 from scaler.books.page import Page, Sight, from_memory
 from scaler.books.records import MODEL, blobs_of, memory_of
 from scaler.books.telemetry import BooksTelemetry
 from scaler.books.throttle import Throttle
-from scaler.errors import StateUnavailable
-from scaler.ledger.ledger import MAX_DAYS, SECONDS_PER_DAY
+from scaler.ledger.ledger import SECONDS_PER_DAY
 from scaler.metadata import Trigger
 from scaler.params import TargetParams
 from scaler.ports import Blob, Clock, EventSink, Notice, StateStore
@@ -35,8 +35,6 @@ from scaler.types import Decision, Evidence, PolicyState, Seen
 
 logger = logging.getLogger(__name__)
 
-# A disk that hangs must not keep a target from its first look for long.
-RECALL_SECONDS = 2.0
 SAVE_EVERY_SECONDS = 60.0
 SAVE_NEW_AFTER_SECONDS = 5.0  # a target that is new here is remembered soon
 PAGES_AT_ONCE = 50  # what is written down before calls get a turn
@@ -72,7 +70,7 @@ class Books:
         approvals: Approvals = nobody_tells,
         save_every_seconds: float = SAVE_EVERY_SECONDS,
     ) -> None:
-        self._store = store
+        self._keeper = Keeper(store, clock, telemetry)
         self._events = events
         self._clock = clock
         self._telemetry = telemetry
@@ -82,9 +80,7 @@ class Books:
         self._pages: WeakKeyDictionary[Target, Page] = WeakKeyDictionary()
         self._records: list[Record] = []
         self._save_due_at = clock.monotonic() + save_every_seconds
-        self._forget_due_at = clock.monotonic()
         self._saving = asyncio.Lock()
-        self._trouble = ""
 
     @classmethod
     def in_memory(cls, clock: Clock) -> Self:
@@ -96,9 +92,10 @@ class Books:
         """Save `record` with everything else from now on."""
         self._records.append(record)
 
-    async def recall_of(self, owner: str, kind: str) -> Blob | None:
-        """Return what was remembered by `remember_also`, None when there is nothing."""
-        return (await self._load(owner)).get(kind)
+    async def recall_of(self, owner: str, kind: str, *, form: str) -> bytes | None:
+        """Return what a `Record` has saved in an earlier run, None when there is nothing."""
+        blob = (await self._keeper.load(owner)).get(kind)
+        return blob.payload if blob is not None and blob.format == form else None
 
     async def recall(self, target: Target, trigger: Trigger) -> Memory:
         """Return what is remembered of a target that is new here. Once for each target."""
@@ -107,7 +104,7 @@ class Books:
             # Its mode was changed, or it was: the ledger goes on, the answers stay.
             memory = self._pages[twin].memory()
         else:
-            memory = memory_of(await self._load(_owner(target)))
+            memory = memory_of(await self._keeper.load(_owner(target)))
         self._pages[target] = Page.of(trigger.params, memory)
         soon_at = self._clock.monotonic() + SAVE_NEW_AFTER_SECONDS
         self._save_due_at = min(self._save_due_at, soon_at)
@@ -179,22 +176,23 @@ class Books:
         """Write down every page that has changed; the store's troubles end here."""
         async with self._saving:
             self._save_due_at = self._clock.monotonic() + self._save_every_seconds
-            try:
-                await self._save()
-            except StateUnavailable as exc:
-                self._note_trouble(exc.reason, str(exc))
-            else:
-                self._note_trouble("", "")
-                self._telemetry.saves.inc()
-                self._telemetry.saved_at.set(self._clock.now())
+            blobs, written = await self._written()
+            if await self._keeper.save(blobs):
+                for page, newest_whole, model in written:
+                    page.days_saved_until = newest_whole
+                    if model is page.model:  # else a newer one has come meanwhile
+                        page.is_model_saved = True
 
     async def close(self) -> None:
         """Save what there is, and let go of the store and of the events."""
         await self.save()
-        await self._store.close()
+        await self._keeper.close()
         await self._events.close()
 
-    async def _save(self) -> None:
+    async def _written(
+        self,
+    ) -> tuple[dict[tuple[str, str], Blob], list[tuple[Page, int | None, Blob | None]]]:
+        """Return all that is to be saved, and with what each page will then be up to date."""
         at = self._clock.now()
         blobs: dict[tuple[str, str], Blob] = {}
         written: list[tuple[Page, int | None, Blob | None]] = []
@@ -216,24 +214,7 @@ class Books:
             if payload is not None:
                 blob = Blob(format=record.format, payload=payload, saved_at=at)
                 blobs[record.owner, record.kind] = blob
-        await self._store.save(blobs)
-        for page, newest_whole, model in written:
-            page.days_saved_until = newest_whole
-            if model is page.model:  # else a newer one has come meanwhile
-                page.is_model_saved = True
-        if self._clock.monotonic() >= self._forget_due_at:
-            self._forget_due_at = self._clock.monotonic() + SECONDS_PER_DAY
-            await self._store.forget(at - MAX_DAYS * SECONDS_PER_DAY)
-
-    async def _load(self, owner: str) -> dict[str, Blob]:
-        try:
-            async with asyncio.timeout(RECALL_SECONDS):
-                return dict(await self._store.load(owner))
-        except StateUnavailable as exc:
-            self._note_trouble(exc.reason, str(exc))
-        except TimeoutError:
-            self._note_trouble("slow", f"nothing was read within {RECALL_SECONDS:g} s")
-        return {}
+        return blobs, written
 
     def _current_pages(self) -> dict[str, Page]:
         """Return one page for each owner: of two rows that share one, the one asked for last."""
@@ -263,21 +244,6 @@ class Books:
             logger.info("notice", extra={**_names(target), "reason": str(said.reason),
                                          "why": said.message})  # fmt: skip
             self._events.publish(notice, at=at)
-
-    def _note_trouble(self, reason: str, message: str) -> None:
-        """Count a failure of the store, and log when its reason changes."""
-        if reason:
-            self._telemetry.errors.labels(reason).inc()
-        if reason == self._trouble:
-            return
-        self._trouble = reason
-        if reason:
-            logger.error(
-                "memory can't be used; scaling goes on without it",
-                extra={"reason": reason, "why": message},
-            )
-        else:
-            logger.info("memory can be used again")
 
 
 def _owner(target: Target) -> str:

@@ -2,21 +2,30 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
 from forecasting.series import Series
 from rig import DAY_SECONDS, MONDAY_AT, Rig, StartRig, steady
-from scaler.adapters.memory import MemoryEventSink, MemoryHistorySource, MemoryStateStore
+from scaler.adapters.memory import (
+    ManualClock,
+    MemoryEventSink,
+    MemoryHistorySource,
+    MemoryStateStore,
+)
 from scaler.adapters.state_sqlite import SqliteStateStore
-from scaler.board import Target
+from scaler.board import Board, Target
+from scaler.books.books import Books, Record
 from scaler.books.memory import Judgement, Kept, Memory
 from scaler.books.records import DAYS, DECISION, LEDGER, blobs_of, memory_of
+from scaler.books.telemetry import BooksTelemetry
 from scaler.ledger.ledger import Ledger, Tick
 from scaler.ledger.view import LedgerView
+from scaler.metadata import Trigger
 from scaler.params import Mode
 from scaler.ports import Blob, StateStore
 from scaler.settings import ControllerSettings
@@ -218,7 +227,7 @@ async def test_a_store_that_hangs_keeps_no_target_from_its_answer(
             await asyncio.Event().wait()
             return {}
 
-    monkeypatch.setattr("scaler.books.books.RECALL_SECONDS", 0.05)
+    monkeypatch.setattr("scaler.books.keeper.RECALL_SECONDS", 0.05)
     async with start_rig(store=Hanging()) as rig:
         assert await rig.value(rig.ref()) == 5
 
@@ -356,6 +365,83 @@ async def test_the_ledger_is_exported(start_rig: StartRig) -> None:
             ]  # fmt: skip
             assert float(line.rpartition(" ")[2]) == (5 * 60 if name == "replica_seconds" else 0)
     assert 'policy="actual"' not in page, "no real fleet was seen"
+
+
+# --- what others have remembered ---
+
+
+def books_on(store: StateStore, clock: ManualClock) -> Books:
+    return Books(store, MemoryEventSink(), clock, BooksTelemetry(CollectorRegistry()))
+
+
+def new_target(**keys: str) -> tuple[Target, Trigger]:
+    board = Board(max_targets=9, max_targets_per_namespace=9)
+    target = board.find("prod", "llm", {"query": "demand", "threshold": "10", **keys}, 0.0)
+    assert isinstance(target.trigger, Trigger)
+    return target, target.trigger
+
+
+async def test_what_another_part_remembers_comes_back_in_its_own_format_alone(
+    next_store: NextStore,
+) -> None:
+    clock = ManualClock(NOON)
+    books = books_on(await next_store(), clock)
+    written: list[bytes | None] = [b'{"starts": 3}', None]
+    books.remember_also(
+        Record(owner="cluster", kind="starts", format="starts/1", write=lambda: written.pop(0))
+    )
+    await books.save()
+    await books.close()  # saves again, and there is nothing new
+    books = books_on(await next_store(), clock)
+    assert await books.recall_of("cluster", "starts", form="starts/1") == b'{"starts": 3}'
+    assert await books.recall_of("cluster", "starts", form="starts/2") is None
+    assert await books.recall_of("cluster", "other", form="starts/1") is None
+    await books.close()
+
+
+async def test_a_model_s_state_comes_back_and_is_saved_once_after_each_fit(
+    next_store: NextStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    store = await next_store()
+    save = store.save
+
+    async def counting(blobs: Mapping[tuple[str, str], Blob]) -> None:
+        saved.append(sum(kind == "model" for _, kind in blobs))
+        await save(blobs)
+
+    monkeypatch.setattr(store, "save", counting)
+    clock = ManualClock(NOON)
+    books = books_on(store, clock)
+    target, trigger = new_target()
+    await books.recall(target, trigger)
+    books.keep_model(target, form="mixture/1", payload=b"\x00\xff")
+    await books.save()
+    await books.close()
+    assert saved == [1, 0]
+    books = books_on(await next_store(), clock)
+    again, trigger = new_target(mode="observe")
+    model = (await books.recall(again, trigger)).model
+    assert model == Blob(format="mixture/1", payload=b"\x00\xff", saved_at=NOON)
+    await books.close()
+
+
+async def test_of_two_rows_with_one_memory_the_one_that_is_asked_for_is_saved() -> None:
+    clock, store = ManualClock(NOON), MemoryStateStore()
+    books = books_on(store, clock)
+    board = Board(max_targets=9, max_targets_per_namespace=9)
+    metadata = {"query": "demand", "threshold": "10"}
+    saved = []
+    for number, mode in enumerate(("observe", "predict", "observe")):
+        target = board.find("prod", "llm", {**metadata, "mode": mode}, float(number))
+        assert isinstance(target.trigger, Trigger)
+        if number < 2:
+            await books.recall(target, target.trigger)
+            books._pages[target].kept = Kept(observed_demand=float(number))
+        await books.save()
+        [owner] = store._blobs
+        saved.append(memory_of(await store.load(owner)).kept.observed_demand)
+    assert saved == [0.0, 1.0, 0.0]
 
 
 # --- records ---

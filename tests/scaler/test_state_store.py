@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scaler.adapters.memory import MemoryStateStore
-from scaler.adapters.state_file import FILE, SET_ASIDE_KEPT
+from scaler.adapters.state_opening import FILE, SET_ASIDE_KEPT
 from scaler.adapters.state_sqlite import SqliteStateStore
 from scaler.errors import StateUnavailable
 from scaler.ports import Blob, StateStore
