@@ -183,8 +183,8 @@ class Controller:
 
     async def _recall(self, target: Target, work: Work, as_of: float) -> None:
         """Take up what an earlier run remembered, as the answer until the first look is over."""
+        work.is_recalled = True  # before it: what goes wrong here may cost one tick, not each
         memory = await self._books.recall(target, work.trigger)
-        work.is_recalled = True
         work.state = memory.kept.state
         seen = seen_of(None, None, work.trigger.params, as_of)
         seen = self._books.evidence(target, work.trigger, seen)
