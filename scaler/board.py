@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from forecasting.leading import LeadingGain
 from scaler.errors import BadMetadata, TableFull
-from scaler.metadata import Trigger, parse
+from scaler.ledger.view import LedgerView
+from scaler.metadata import SWITCH_KEYS, Trigger, parse
 from scaler.policy import decide
 from scaler.ports import ClusterView
 from scaler.types import Decision, Evidence, PolicyState, Seen
@@ -67,6 +68,9 @@ class Target:
     leading_problems: dict[str, str] = field(default_factory=dict)  # name of query -> last reason
     gains: tuple[LeadingGain, ...] = ()  # of the leading queries, at the last fit
     streams: int = 0
+    # Tells apart what is remembered: as `key.digest`, but the same whatever the mode.
+    memory_digest: str = ""
+    ledger: LedgerView | None = None
     # Set once there is a snapshot, or no use in waiting for one any longer.
     first_look: asyncio.Event = field(default_factory=asyncio.Event)
     _served: tuple[float, Decision] | None = None
@@ -153,6 +157,10 @@ class Board:
         self._make_room(namespace, at)
         key = TargetKey(namespace, name, digest_of(metadata))
         target = Target(key=key, trigger=_parsed(metadata), asked_at=at)
+        lasting = {
+            k: v for k, v in metadata.items() if k.removesuffix("FromEnv") not in SWITCH_KEYS
+        }
+        target.memory_digest = digest_of(lasting)
         self._targets[row] = target
         if isinstance(target.trigger, BadMetadata):
             target.first_look.set()

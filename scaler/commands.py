@@ -143,6 +143,20 @@ def source_options(command: Function) -> Function:
     "and makes the slowest calls slower.",
 )
 @option(
+    "--state-directory",
+    type=click.Path(file_okay=False),
+    help="A folder that holds ledgers, verdicts, last decisions and more, and is this scaler's "
+    "alone. Without it all that ends with the process.",
+)
+@click.option(
+    "--kubernetes-events/--no-kubernetes-events",
+    envvar="PREWARM_KUBERNETES_EVENTS",
+    show_envvar=True,
+    default=False,
+    show_default=True,
+    help="Tell notable changes as Kubernetes Events on the ScaledObjects.",
+)
+@option(
     "--grace-seconds",
     type=click.FloatRange(0, 600),
     default=5.0,

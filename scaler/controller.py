@@ -18,11 +18,13 @@ from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import Forecaster
 from forecasting.series import Series
 from scaler.board import Board, Snapshot, Target
+from scaler.books.books import Books
 from scaler.companions import Companions
 from scaler.errors import BadMetadata, HistoryUnavailable, WorkerLost
 from scaler.history import Reading, TargetHistory
 from scaler.leading_notes import note_gains, note_leading
 from scaler.learning import Learning
+from scaler.params import TargetParams
 from scaler.policy import decide
 from scaler.ports import Clock, Cluster, Forecasts, HistorySource
 from scaler.schedule import floors_of
@@ -76,6 +78,7 @@ class Controller:
         telemetry: TickTelemetry,
         forecasts: Forecasts,
         cluster: Cluster | None = None,
+        books: Books | None = None,
     ) -> None:
         self._board = board
         self._source = source
@@ -86,6 +89,7 @@ class Controller:
         self._forecasts = forecasts
         self._cluster = cluster
         self._followed: set[tuple[str, str]] = set()
+        self._books = books or Books.in_memory(clock)
         self._works: WeakKeyDictionary[Target, Work] = WeakKeyDictionary()
         self._running: set[asyncio.Task[None]] = set()
         self._round_at = float("-inf")
@@ -142,6 +146,8 @@ class Controller:
         for number, target in enumerate(self._board):
             self._start_tick(target, as_of)
             await asyncio.sleep(pause if number >= TICKS_AT_ONCE else 0)
+        if self._books.is_save_due():
+            self._spawn(self._books.save())
 
     def _start_new(self, target: Target) -> None:
         self._start_tick(target, self._aligned_now())
@@ -213,6 +219,8 @@ class Controller:
         started_at = perf_counter()
         is_first = target.snapshot is None and not self._settings.is_all_in_first_tick
         try:
+            if not work.is_recalled:
+                await self._recall(target, work, as_of)
             await self._gather(target, work, as_of, is_first=is_first)
             work.as_of = as_of
             self._look(target, work)
@@ -229,6 +237,17 @@ class Controller:
             self._telemetry.failures.inc()
         finally:
             self._telemetry.tick_seconds.observe(perf_counter() - started_at)
+
+    async def _recall(self, target: Target, work: Work, as_of: float) -> None:
+        """Take up what an earlier run remembered, as the answer until the first look is over."""
+        work.is_recalled = True  # before it: what goes wrong here may cost one tick, not each
+        memory = await self._books.recall(target, work.trigger)
+        work.state = memory.kept.state
+        seen = seen_of(None, None, work.trigger.params, as_of)
+        seen = self._books.evidence(target, work.trigger, seen)
+        if target.snapshot is None and seen.evidence is Evidence.STALE:
+            params = self._books.params_of(target, work.trigger)
+            target.snapshot = self._snapshot(work, decide(work.state, seen, params)[1], params)
 
     async def _gather(self, target: Target, work: Work, as_of: float, *, is_first: bool) -> None:
         """Bring the history up to `as_of`; when the source has no answer it stays as it was."""
@@ -262,16 +281,19 @@ class Controller:
                 carried=None if work.learning is None else work.learning.carried,
             )
             fleet = target.view.fleet if target.view is not None else None
-            self._publish(target, work, replace(seen, fleet=fleet, lead_time=work.lead_time))
+            seen = replace(seen, fleet=fleet, lead_time=work.lead_time)
+            self._publish(target, work, self._books.evidence(target, work.trigger, seen))
 
     def _publish(self, target: Target, work: Work, seen: Seen) -> None:
         before = target.snapshot.decision if target.snapshot is not None else None
-        work.state, decision = decide(work.state, seen, work.trigger.params)
-        target.publish(self._snapshot(work, decision))
+        params = self._books.params_of(target, work.trigger)
+        work.state, decision = decide(work.state, seen, params)
+        target.publish(self._snapshot(work, decision, params))
+        self._books.note(target, work.state, decision)
         _log_change(target, before, decision)
 
-    def _snapshot(self, work: Work, decision: Decision) -> Snapshot:
-        seen, params = decision.seen, work.trigger.params
+    def _snapshot(self, work: Work, decision: Decision, params: TargetParams) -> Snapshot:
+        seen = decision.seen
         at = self._clock.monotonic()
         if seen.evidence is not Evidence.FRESH:
             return Snapshot(

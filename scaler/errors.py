@@ -47,3 +47,15 @@ class WorkerLost(ScalerError):  # noqa: N818 - named after what happened
 
 class NoCluster(ScalerError):  # noqa: N818 - a state, not a fault
     """No access to a cluster; the message says what was tried."""
+
+
+class StateUnavailable(ScalerError):  # noqa: N818 - a state, not a fault
+    """Memory that can't be read or written now; scaling goes on without it.
+
+    `reason` is one of a small fixed set, fit for a metric label: full, read-only, in-use,
+    no-access, io, busy, closed.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

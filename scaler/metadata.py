@@ -25,6 +25,7 @@ from scaler.params import (
     MaxCapacityBehavior,
     Mode,
     OnStale,
+    ProofMargins,
     ScaleDownLimit,
     TargetParams,
 )
@@ -43,6 +44,11 @@ IGNORED_KEYS = frozenset(
 SECRET_KEYS = frozenset({"customHeaders", "queryParameters", "serverAddress"})
 FROM_ENVIRONMENT = "FromEnv"
 AUTH_MODES = frozenset({"basic", "bearer", "custom", "tls"})
+
+# Who answers, not what is answered: a target's memory outlives a change of these.
+SWITCH_KEYS = frozenset(
+    {"mode", "approved", "proveDays", "proveMinShortageSavedPercent", "proveMaxExtraPercent"}
+)
 
 DAY_SECONDS = 86_400
 MAX_HISTORY_POINTS = 90 * 1_440  # 90 days of minutes: 1 MB a target
@@ -189,7 +195,17 @@ class TriggerMetadata(BaseModel):
         max_length=16_384,
         description=f"1 to {MAX_LEADING} PromQL expressions, one a line, with or without `name: `",
     )
-    mode: Mode = Field(Mode.PREDICT, description="predict or observe")
+    mode: Mode = Field(Mode.PREDICT, description="predict, observe, prove or advise")
+    prove_days: Whole = Field(7, ge=1, le=45, description="whole days from 1 to 45")
+    prove_min_shortage_saved_percent: Number = Field(
+        20.0, gt=0, le=100, description="a number above 0, up to 100"
+    )
+    prove_max_extra_percent: Number = Field(
+        20.0, ge=0, le=1_000, description="a number from 0 to 1000"
+    )
+    approved: Annotated[bool, BeforeValidator(_boolean)] = Field(
+        False, description='"true" or "false"'
+    )
     on_stale: OnStale = Field(OnStale.HOLD, description="hold, floor or error")
     scheduled_floors: str = Field(
         "", max_length=4_096, description="entries such as 4 for 10h from 0 8 * * MON-FRI"
@@ -366,6 +382,12 @@ def _params_of(read: TriggerMetadata) -> TargetParams:
         history_days=float(ceil(read.history_days)),
         step_seconds=float(read.step_seconds),
         mode=read.mode,
+        margins=ProofMargins(
+            days=read.prove_days,
+            min_saved_ratio=read.prove_min_shortage_saved_percent / 100,
+            max_extra_ratio=read.prove_max_extra_percent / 100,
+        ),
+        is_approved=read.approved,
         on_stale=read.on_stale,
         break_even_seconds=read.break_even_seconds,
         release_margin=read.release_margin,

@@ -1,6 +1,6 @@
 """Every knob of a target, with its unit, its bounds and the reason for its default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 from zoneinfo import ZoneInfo
@@ -28,6 +28,8 @@ class Mode(StrEnum):
 
     PREDICT = "predict"  # the forecast and the observed demand
     OBSERVE = "observe"  # the observed demand alone; forecasts are computed and exported
+    PROVE = "prove"  # observe until the ledger has shown that predict wins, then that
+    ADVISE = "advise"  # observe, say when predict would win, and wait for a person
 
 
 class MaxCapacityBehavior(StrEnum):
@@ -69,6 +71,15 @@ class ScaleDownLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProofMargins:
+    """What `mode: prove` and `advise` want shown, and on how many whole days."""
+
+    days: int = 7  # a whole week: weekends differ
+    min_saved_ratio: float = 0.2  # of the shortage that the reactive scaler has
+    max_extra_ratio: float = 0.2  # of the replica-time that it costs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetParams:
     """How one target is scaled.
 
@@ -86,6 +97,8 @@ class TargetParams:
     step_seconds: float = 60.0
     stale_after_seconds: float = 300.0
     mode: Mode = Mode.PREDICT
+    margins: ProofMargins = field(default_factory=ProofMargins)
+    is_approved: bool = False  # `mode: advise` where no cluster can be asked for the annotation
     on_stale: OnStale = OnStale.HOLD
     # The idle time that costs as much as a start. A start bills the replica for as long as it
     # takes, so None, the lead time, is right but for fees; 0 keeps nothing for later.

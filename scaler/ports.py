@@ -161,3 +161,58 @@ class Cluster(Protocol):
     def close(self) -> None:
         """Stop watching; returns at once."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """Bytes to remember. Only who wrote them can read them, and `format` says if he still can."""
+
+    format: str  # a name and a version, such as "ledger/1"
+    payload: bytes
+    saved_at: float  # Unix seconds
+
+
+class StateStore(Protocol):
+    """Remembers blobs by owner and kind. Each method may raise `StateUnavailable`, nothing else.
+
+    What is handed out is what was saved, to the byte, or nothing: damage is never handed out.
+    """
+
+    async def load(self, owner: str) -> Mapping[str, Blob]:
+        """Return all blobs of `owner` by kind, empty when there are none."""
+        ...
+
+    async def save(self, blobs: Mapping[tuple[str, str], Blob]) -> None:
+        """Keep the blobs, by owner and kind, in place of older ones: all of them or none."""
+        ...
+
+    async def forget(self, before: float) -> int:
+        """Drop what was saved before that time (Unix seconds), and return how many that were."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of files and threads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A change worth telling a person: on a ScaledObject, in one line."""
+
+    namespace: str
+    name: str  # of the ScaledObject
+    reason: str  # CamelCase, one of a small fixed set
+    message: str
+    is_warning: bool = False
+
+
+class EventSink(Protocol):
+    """Tells people of changes. Never waits and never raises: an event is not worth a tick."""
+
+    def publish(self, notice: Notice, *, at: float) -> None:
+        """Take a notice of the time `at` (Unix seconds); it may be lost on the way."""
+        ...
+
+    async def close(self) -> None:
+        """Send what is waiting, for a short while, and let go of threads."""
+        ...

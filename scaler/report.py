@@ -217,7 +217,7 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
     if decision.predicted_replicas != decision.reactive_replicas:
         alone = _replicas(decision.reactive_replicas)
         yield "reactive", f"{decision.reactive_replicas}{alone} without the forecast"
-    if params.mode is Mode.OBSERVE:
+    if params.mode is not Mode.PREDICT:
         yield "predict", f"{decision.predicted_replicas} with mode: predict"
 
 

@@ -15,6 +15,7 @@ from scaler.adapters.forecasts_processes import ProcessForecasts
 from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.adapters.system_clock import ReplayClock, SystemClock
 from scaler.errors import WorkerLost
+from scaler.keeping import open_events, open_store
 from scaler.logs import set_up
 from scaler.ports import Clock, Forecasts
 from scaler.server import ServerError
@@ -65,6 +66,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
             "no Prometheus is permitted, so every trigger will be refused; give "
             "--prometheus-address URL, --allow-address URL or --prometheus-config FILE"
         )
+    store, events = await open_store(flags), open_events(flags, registry)
     forecasts = await _started_forecasts(flags["fit_processes"])
     async with running(
         cluster=open_cluster(flags, clock),
@@ -76,6 +78,8 @@ async def _serve(flags: Mapping[str, Any]) -> None:
         registry=registry,
         telemetry=telemetry,
         forecasts=forecasts,
+        store=store,
+        events=events,
     ) as service:
         logger.info(
             "serving",

@@ -18,11 +18,14 @@ from threadpoolctl import threadpool_limits
 
 from forecasting.forecaster import Forecaster
 from scaler.adapters.forecasts_threads import ThreadForecasts
+from scaler.adapters.memory import MemoryEventSink, MemoryStateStore
 from scaler.board import Board
+from scaler.books.books import Approvals, Books, nobody_tells
+from scaler.books.telemetry import BooksTelemetry, LedgerCollector
 from scaler.cluster_metrics import ClusterCollector
 from scaler.controller import Controller
 from scaler.http import HttpServer
-from scaler.ports import Clock, Cluster, Forecasts, HistorySource
+from scaler.ports import Clock, Cluster, EventSink, Forecasts, HistorySource, StateStore
 from scaler.server import GrpcServer
 from scaler.servicer import Servicer
 from scaler.settings import ControllerSettings, ServerSettings
@@ -76,11 +79,15 @@ async def running(
     telemetry: TickTelemetry | None = None,
     forecasts: Forecasts | None = None,
     cluster: Cluster | None = None,
+    store: StateStore | None = None,
+    events: EventSink | None = None,
+    approvals: Approvals = nobody_tells,
 ) -> AsyncIterator[Service]:
     """Run a scaler for the length of the block.
 
     Raises `ServerError` when it can't listen. The source, `forecasts` (threads of this process
-    unless given) and the cluster (none unless given) are closed at the end.
+    unless given), the cluster (none unless given), `store` (this process's memory) and `events` are
+    closed at the end.
     """
     forecasts = forecasts or ThreadForecasts()
     board = Board(
@@ -89,6 +96,14 @@ async def running(
     )
     registry.register(TargetCollector(board, clock))
     registry.register(ClusterCollector(board, cluster))
+    registry.register(LedgerCollector(board))
+    books = Books(
+        store or MemoryStateStore(),
+        events or MemoryEventSink(),
+        clock,
+        BooksTelemetry(registry),
+        approvals=approvals,
+    )
     servicer = Servicer(
         board, clock, RpcTelemetry(registry), stream_check_seconds=controller_settings.tick_seconds
     )
@@ -102,6 +117,7 @@ async def running(
             telemetry=telemetry or TickTelemetry(registry),
             forecasts=forecasts,
             cluster=cluster,
+            books=books,
         )
         failed = asyncio.Event()
         try:
@@ -114,6 +130,7 @@ async def running(
                     failed=failed,
                 )
         finally:
+            await books.close()
             if cluster is not None:
                 cluster.close()
             await forecasts.close()

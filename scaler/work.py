@@ -57,6 +57,7 @@ class Work:
     history: TargetHistory
     companions: Companions
     state: PolicyState = field(default_factory=PolicyState)
+    is_recalled: bool = False  # whether memory was asked
     as_of: float = float("-inf")
     model: Model | None = None
     told: Told | None = None

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.series import Series
-from scaler.errors import HistoryUnavailable
-from scaler.ports import DemandQuery
+from scaler.errors import HistoryUnavailable, StateUnavailable
+from scaler.ports import Blob, DemandQuery, Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,3 +168,74 @@ class ManualClock:
 def _wake(sleeper: asyncio.Future[None]) -> None:
     if not sleeper.done():
         sleeper.set_result(None)
+
+
+class MemoryStateStore:
+    """A StateStore that lasts as long as its process. Bounded: the oldest owners go first."""
+
+    def __init__(self, *, max_owners: int = 4_000) -> None:
+        self._max_owners = max_owners
+        self._blobs: dict[str, dict[str, Blob]] = {}
+        self._down: StateUnavailable | None = None
+        self._is_closed = False
+
+    def fail(self, reason: str = "full", message: str = "no space left on device") -> None:
+        """Fail every call from now on, until `recover`."""
+        self._down = StateUnavailable(reason, message)
+
+    def recover(self) -> None:
+        """Work again."""
+        self._down = None
+
+    async def load(self, owner: str) -> Mapping[str, Blob]:
+        """Return all blobs of `owner` by kind."""
+        self._check()
+        return dict(self._blobs.get(owner, {}))
+
+    async def save(self, blobs: Mapping[tuple[str, str], Blob]) -> None:
+        """Keep the blobs."""
+        self._check()
+        for (owner, kind), blob in blobs.items():
+            kept = self._blobs.pop(owner, {})
+            self._blobs[owner] = {**kept, kind: blob}
+        for owner in list(self._blobs)[: -self._max_owners]:
+            del self._blobs[owner]
+
+    async def forget(self, before: float) -> int:
+        """Drop what was saved before that time."""
+        self._check()
+        n_before = sum(len(kinds) for kinds in self._blobs.values())
+        kept = {
+            owner: {kind: blob for kind, blob in kinds.items() if blob.saved_at >= before}
+            for owner, kinds in self._blobs.items()
+        }
+        self._blobs = {owner: kinds for owner, kinds in kept.items() if kinds}
+        return n_before - sum(len(kinds) for kinds in self._blobs.values())
+
+    async def close(self) -> None:
+        """Answer no more; what was kept stays, as a file would."""
+        self._is_closed = True
+
+    def reopen(self) -> None:
+        """Answer again, as a new process on the same file."""
+        self._is_closed = False
+
+    def _check(self) -> None:
+        if self._is_closed:
+            raise StateUnavailable("closed", "the state store is closed")
+        if self._down is not None:
+            raise StateUnavailable(self._down.reason, str(self._down))
+
+
+class MemoryEventSink:
+    """An EventSink that keeps the newest notices, with their times."""
+
+    def __init__(self, *, max_notices: int = 1_000) -> None:
+        self.notices: deque[tuple[float, Notice]] = deque(maxlen=max_notices)
+
+    def publish(self, notice: Notice, *, at: float) -> None:
+        """Keep the notice."""
+        self.notices.append((at, notice))
+
+    async def close(self) -> None:
+        """Do nothing: nothing waits."""

@@ -143,7 +143,15 @@ def startup_seconds(workload: Node) -> tuple[float, float]:
 
 
 def observe_mode(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
-    """Tell a dry run."""
+    """Tell a dry run, and a mode that begins as one."""
+    if read.params.mode in {Mode.PROVE, Mode.ADVISE}:
+        days = read.params.margins.days
+        until = {
+            Mode.PROVE: f"{days} whole days have shown that prediction wins",
+            Mode.ADVISE: f"a person approves; {days} whole days show whether to",
+        }
+        text = f"mode: {read.params.mode} answers reactively until {until[read.params.mode]}"
+        yield Said(NOTE, facts.metadata(read, "mode"), text)
     if read.params.mode is Mode.OBSERVE:
         text = "mode: observe is a dry run: the answer is the reactive one, forecasts are exported"
         yield Said(NOTE, facts.metadata(read, "mode"), text, key_yaml("mode", "predict"))

@@ -359,6 +359,8 @@ LINTS: tuple[tuple[dict[str, Any], list[str], str], ...] = (
     ({f"{OURS}.leadTimeSeconds": "45"}, ["warning lead-time"], "less than a step of 60 s"),
     ({f"{OURS}.leadTimeSeconds": "auto"}, [], "330 s"),
     ({f"{OURS}.mode": "observe"}, ["note observe-mode"], "a dry run"),
+    ({f"{OURS}.mode": "prove"}, ["note observe-mode"], "a dry run at first"),
+    ({f"{OURS}.mode": "advise"}, ["note observe-mode"], "a dry run until approved"),
     ({f"{OURS}.historyDays": "3"}, ["note history-days"], "no weekend in it"),
     ({f"{OURS}.serverAddress": "http://p:9090"}, ["note server-address"], "must be permitted"),
     ({f"{OURS}.serverAddress": "p:9090"}, ["error server-address"], "no scheme"),

@@ -136,6 +136,8 @@ def test_every_key_has_a_FromEnv_form(key: str) -> None:  # noqa: N802
         "hpaTolerance": "0.1", "hpaScaleDownTolerance": "0.1",
         "maxCapacityBehavior": "IncreaseMaxCapacity", "maxCapacityBuffer": "10",
         "missCostPerReplicaHour": "20", "gpuPricePerHour": "2",
+        "proveDays": "3", "proveMinShortageSavedPercent": "50", "proveMaxExtraPercent": "0",
+        "approved": "true",
     }  # fmt: skip
     learned = {"threshold": "auto", "thresholdPrior": "3", "capacityModel": "mistral-7b"}
     raised = {"maxCapacityBehavior": "IncreaseMaxCapacity", "maxCapacityBuffer": "5"}

@@ -13,9 +13,10 @@ from prometheus_client import CollectorRegistry
 from forecasting.forecaster import Forecaster
 from forecasting.series import Series
 from scaler.adapters.memory import ManualClock, MemoryHistorySource
+from scaler.books.books import Approvals, nobody_tells
 from scaler.pb import externalscaler_pb2 as pb
 from scaler.pb import externalscaler_pb2_grpc as pb_grpc
-from scaler.ports import Cluster, Forecasts, HistorySource
+from scaler.ports import Cluster, EventSink, Forecasts, HistorySource, StateStore
 from scaler.service import Service, running
 from scaler.settings import ControllerSettings, ServerSettings
 from stand_ins import WindowMaximum
@@ -100,6 +101,9 @@ async def started_rig(
     controller_settings: ControllerSettings | None = None,
     forecasts: Forecasts | None = None,
     cluster: Cluster | None = None,
+    store: StateStore | None = None,
+    events: EventSink | None = None,
+    approvals: Approvals = nobody_tells,
 ) -> AsyncIterator[Rig]:
     """Run a scaler for the length of the block."""
     clock = ManualClock(start_at)
@@ -116,6 +120,9 @@ async def started_rig(
             registry=registry,
             forecasts=forecasts,
             cluster=cluster,
+            store=store,
+            events=events,
+            approvals=approvals,
         ) as service,
         grpc.aio.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel,
     ):

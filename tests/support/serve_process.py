@@ -52,4 +52,5 @@ async def serving(*flags: str) -> AsyncIterator[ServeProcess]:
 
 
 async def _collect(lines: asyncio.StreamReader, events: list[dict[str, object]]) -> None:
-    events.extend([json.loads(line) async for line in lines])
+    # Of a killed one, Python's own resource tracker may speak after it.
+    events.extend([json.loads(line) async for line in lines if line.startswith(b"{")])

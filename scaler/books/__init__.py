@@ -1,0 +1,1 @@
+"""What runs beside the decision: the ledger, the mode in force, memory, and notices."""
