@@ -10,9 +10,11 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from forecasting.series import Series
 from scaler.errors import BadMetadata, TableFull
 from scaler.metadata import Trigger, parse
 from scaler.policy import decide
+from scaler.trail import Trail
 from scaler.types import Decision, Evidence, PolicyState, Seen
 
 # KEDA asks GetMetrics and then IsActive, in sequence; both are one poll.
@@ -60,6 +62,8 @@ class Target:
     refusal: str = ""  # why the operator's rules forbid what the trigger asks for
     problems: dict[str, int] = field(default_factory=dict)  # reason -> how often, for a counter
     streams: int = 0
+    trail: Trail = field(default_factory=Trail)  # the decisions of the last day
+    demand: Series | None = None  # the history that the newest decision rests on
     # Set once there is a snapshot, or no use in waiting for one any longer.
     first_look: asyncio.Event = field(default_factory=asyncio.Event)
     _served: tuple[float, Decision] | None = None
@@ -68,6 +72,7 @@ class Target:
     def publish(self, snapshot: Snapshot) -> None:
         """Put a new snapshot in force and wake whoever waits for one."""
         self.snapshot = snapshot
+        self.trail.note(snapshot.decision)
         self.first_look.set()
         self._published.set()
         self._published = asyncio.Event()

@@ -78,7 +78,20 @@ def source_options(command: Function) -> Function:
     "--http-address",
     default="127.0.0.1:6080",
     metavar="HOST:PORT",
-    help="/metrics, /healthz and /readyz.",
+    help="/metrics, /healthz and /readyz, and the status page unless --page-address moves it.",
+)
+@option(
+    "--page-address",
+    metavar="HOST:PORT|off",
+    help="Serve the status page and its JSON here instead of on the HTTP address; off: nowhere.",
+)
+@option(
+    "--page-host",
+    multiple=True,
+    metavar="NAME",
+    help="A name that browsers may call the page by, such as an Ingress' host. Numbers, localhost, "
+    "single labels, *.svc and *.local need none. Repeatable; separated by spaces in the "
+    "environment; * permits all.",
 )
 @source_options
 @option("--tls-certificate-file", help="PEM certificate chain of the gRPC port; turns on TLS.")

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import ceil
 from typing import Annotated, Any
@@ -50,6 +50,8 @@ class Trigger:
     query: DemandQuery
     zero_when_empty: bool  # `ignoreNullValues: "true"`, set explicitly
     is_lead_time_measured: bool  # `leadTimeSeconds: auto`
+    # Keys whose value came from a workload's environment: what is shown must not hold it.
+    hidden_keys: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def _number(text: object) -> float:
@@ -192,6 +194,7 @@ def parse(metadata: Mapping[str, str]) -> Trigger:
         query=_query_of(read),
         zero_when_empty=read.ignore_null_values,
         is_lead_time_measured=read.lead_time_seconds is None,
+        hidden_keys=frozenset(key for key in given if key not in metadata),
     )
 
 

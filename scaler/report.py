@@ -20,17 +20,15 @@ from forecasting.forecast import Forecast
 from forecasting.series import Series
 from scaler.manifest import Finding, Manifest, ReadTrigger, ScaledObject, Severity, Unreadable
 from scaler.params import Mode
-from scaler.policy import RULES
-from scaler.terminal_plot import ASCII, UNICODE, Picture, number, plot
+from scaler.terminal_plot import ASCII, UNICODE, Picture, plot
 from scaler.types import Decision, Evidence
+from scaler.words import answer, because, number, replicas
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 ORDER = tuple(Severity)
 WIDEST = 100
 RULE_WIDTH = 18
 DAY_SECONDS = 86_400.0
-# A rule of the policy in words: the first sentence about it in the code, which can't go stale.
-WORDS = {rule.__name__: (rule.__doc__ or "").partition("\n")[0] for rule in RULES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,14 +136,14 @@ class Report:
         decision, params = outcome.decision, outcome.read.params
         as_of = datetime.fromtimestamp(decision.seen.as_of, tz=params.zone)
         title = Text(f"\n{outcome.read.entry.where} answers ")
-        title.append(_answer(decision), style="bold green")
+        title.append(answer(decision), style="bold green")
         self._print(title.append(f" as of {as_of:%a %Y-%m-%d %H:%M:%S %Z}"))
         for label, text in _facts(outcome):
             self._hanging(f"  {label:<10}", text)
         self._print(Text())
         for step in decision.moved:
             label = f"  {step.rule:<{RULE_WIDTH}}{f'{step.before} -> {step.after}':>8}  "
-            self._hanging(label, WORDS.get(step.rule, ""))
+            self._hanging(label, because(step, decision, params))
         unmoved = [step.rule for step in decision.steps if step not in decision.moved]
         self._hanging("  unmoved by ", ", ".join(unmoved), style="dim")
         if outcome.series is not None:
@@ -209,18 +207,9 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
     if outcome.series is not None:
         yield "history", _history(outcome.series, params.history_days)
     if decision.predicted_replicas != decision.reactive_replicas:
-        alone = _replicas(decision.reactive_replicas)
-        yield "reactive", f"{decision.reactive_replicas}{alone} without the forecast"
+        yield "reactive", f"{replicas(decision.reactive_replicas)} without the forecast"
     if params.mode is Mode.OBSERVE:
         yield "predict", f"{decision.predicted_replicas} with mode: predict"
-
-
-def _answer(decision: Decision) -> str:
-    if decision.is_withheld:
-        return "an error (onStale: error)"
-    if decision.replicas == 0:
-        return f"0 replicas{', but active,' if decision.is_active else ' and inactive'}"
-    return f"{decision.replicas}{_replicas(decision.replicas)}"
 
 
 def _observed(outcome: Outcome) -> str:
@@ -241,10 +230,6 @@ def _history(series: Series, wanted_days: float) -> str:
     missing = 1.0 - float(known[first:].mean())
     gaps = f", {missing:.1%} of it missing" if missing > 0 else ", without a gap"
     return f"{days:.1f} of {wanted_days:g} days{gaps}; a point every {series.step_seconds:g} s"
-
-
-def _replicas(count: int) -> str:
-    return " replica" if count == 1 else " replicas"
 
 
 def _plural(count: int, word: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from forecasting.forecast import Forecast
+from scaler.fleet import Fleet, LeadTime
 
 
 class Evidence(StrEnum):
@@ -27,6 +28,8 @@ class Seen:
     observed_demand: float = float("nan")
     observed_at: float = float("nan")
     forecast: Forecast | None = None
+    fleet: Fleet | None = None  # None: the cluster can't be read
+    lead_time: LeadTime | None = None  # None: it is what the trigger says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

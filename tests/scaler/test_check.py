@@ -27,7 +27,7 @@ from scaler.pb import externalscaler_pb2 as pb
 from scaler.pb.externalscaler_pb2_grpc import ExternalScalerStub
 from scaler.policy import RULES
 from scaler.ports import DemandQuery, HistorySource
-from scaler.report import WORDS
+from scaler.words import WORDS
 from scaler.service import running
 from scaler.settings import ControllerSettings, ServerSettings
 from scaler.sources import SourceFlags
