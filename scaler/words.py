@@ -55,9 +55,7 @@ def because(step: Step, decision: Decision, params: TargetParams) -> str:
     if step.rule == "cover_forecast" and seen.forecast is not None:
         ahead = duration(seen.forecast.horizon_seconds)
         peak = number(seen.forecast.value)
-        return (
-            f"Demand reaches at most {peak} in the next {ahead}; {share} that needs {step.after}."
-        )
+        return f"At most {peak} is expected in the next {ahead}; {share} that needs {step.after}."
     if step.rule == "cover_observed" and not isnan(seen.observed_demand):
         now = number(seen.observed_demand)
         return f"Demand is {now} now; {share} that needs {step.after}."

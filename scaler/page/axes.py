@@ -6,6 +6,7 @@ from math import ceil, floor, log10
 from zoneinfo import ZoneInfo
 
 TIME_STEPS_SECONDS = (60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 43_200)
+LEAST_HIGH = 1e-12  # far below, powers of ten are no longer exact
 NICE = (1.0, 2.0, 5.0, 10.0)
 
 
@@ -27,7 +28,7 @@ class Scale:
 
 def nice_ticks(high: float, *, n_at_most: int, is_whole: bool = False) -> tuple[float, ...]:
     """Return round values from 0 to the first that is not below `high` (> 0)."""
-    rough = high / n_at_most
+    rough = max(high, LEAST_HIGH) / n_at_most
     power = 10.0 ** floor(log10(rough))
     step = next(each * power for each in NICE if each * power >= rough * (1 - 1e-9))
     if is_whole:

@@ -41,9 +41,9 @@ NO_FLEET = (
 )
 NO_STARTS = (
     "cold starts",
-    "No start of a pod was watched; the lead time is what the trigger says, or a cautious prior.",
+    "Nobody watched a pod start; the lead time is what the trigger says, or a cautious prior.",
 )
-NO_LEDGER = ("ledger", "No ledger is kept of what the reactive scaler alone would have done.")
+NO_LEDGER = ("ledger", "What the reactive scaler alone would have done is not kept.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
