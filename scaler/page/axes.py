@@ -33,7 +33,7 @@ def nice_ticks(high: float, *, n_at_most: int, is_whole: bool = False) -> tuple[
     step = next(each * power for each in NICE if each * power >= rough * (1 - 1e-9))
     if is_whole:
         step = float(max(1, ceil(step)))
-    return tuple(step * n for n in range(ceil(high / step - 1e-9) + 1))
+    return tuple(step * n for n in range(max(1, ceil(high / step - 1e-9)) + 1))
 
 
 def time_ticks(
