@@ -57,25 +57,39 @@ class Server:
     port: int
 
     def cpu_seconds(self) -> float:
-        """Return the processor time used so far, user and system, all threads."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")
-        user, system = fields[2].split()[11:13]
-        return (int(user) + int(system)) / TICKS_PER_SECOND
+        """Return the processor time used so far by it and its children, all threads."""
+        fields = [
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            for pid in self._pids()
+        ]
+        return sum(int(one[11]) + int(one[12]) for one in fields) / TICKS_PER_SECOND
 
     def resident_mebibytes(self) -> float:
-        """Return the memory in use."""
-        pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="utf-8").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        """Return the memory in use by it and its children."""
+        pages = [
+            Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]
+            for pid in self._pids()
+        ]
+        return sum(map(int, pages)) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def _pids(self) -> list[int]:
+        pid = self.process.pid
+        tasks = Path(f"/proc/{pid}/task").glob("*/children")
+        return [pid, *(int(c) for t in tasks for c in t.read_text(encoding="utf-8").split())]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and its children."""
+        os.killpg(self.process.pid, number)
 
     @contextmanager
     def awake(self) -> Iterator[None]:
         """Let it run for the length of the block, with time to catch up on the tick it missed."""
-        self.process.send_signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
         time.sleep(SETTLE_SECONDS)
         try:
             yield
         finally:
-            self.process.send_signal(signal.SIGSTOP)
+            self.signal(signal.SIGSTOP)
 
 
 @contextmanager
@@ -83,15 +97,20 @@ def started(kind: str, n_targets: int) -> Iterator[Server]:
     """Run a server process, stopped."""
     command = [sys.executable, "rpc_server.py", kind, str(n_targets)]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=HERE, env=environment()
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=HERE,
+        env=environment(),
+        start_new_session=True,
     )
     try:
         line = json.loads(_line(process))
         print(f"{kind} is up: {line}", flush=True)
-        process.send_signal(signal.SIGSTOP)
+        os.killpg(process.pid, signal.SIGSTOP)
         yield Server(kind, process, line["port"])
     finally:
-        process.send_signal(signal.SIGCONT)
+        os.killpg(process.pid, signal.SIGCONT)
         process.terminate()
         process.wait(timeout=30)
 

@@ -5,11 +5,11 @@ until SIGTERM. `bare` answers constants: the same stubs, options and event loop,
 """
 
 import asyncio
-import copy
 import json
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -19,13 +19,14 @@ from prometheus_client import CollectorRegistry
 from rpc_mix import SPEC, metadata, name_of, namespace_of
 
 from forecasting.default import default_forecaster
-from forecasting.forecaster import FittedForecaster, Task
+from forecasting.forecaster import FittedForecaster, Forecaster, Task
 from forecasting.series import Series
+from scaler.adapters.forecasts_processes import ProcessForecasts
 from scaler.adapters.system_clock import SystemClock
 from scaler.board import Board
 from scaler.pb import externalscaler_pb2 as pb
 from scaler.pb import externalscaler_pb2_grpc as pb_grpc
-from scaler.ports import DemandQuery
+from scaler.ports import DemandQuery, Model
 from scaler.serve import SWITCH_INTERVAL_SECONDS
 from scaler.server import OPTIONS
 from scaler.service import Service, running
@@ -88,24 +89,31 @@ class SharedSource:
         return int((at - self._start_at) // STEP_SECONDS)
 
 
-class StartedForecaster:
-    """The default forecaster, but the targets of the start get copies of one fit.
-
-    A thousand fits take long and end with the start. From `is_filled` on each is a real one, at
-    the pace of the scaler: every target once in six hours, one every 22 s.
-    """
-
-    def __init__(self) -> None:
-        self.is_filled = False
-        self._real = default_forecaster()
-        self._first: FittedForecaster | None = None
+@dataclass(frozen=True)
+class StartForecaster:
+    """Gives every target of the start the same fit: a thousand fits take long and end with it."""
 
     def fit(self, history: Series, task: Task) -> FittedForecaster:
-        """Return a model of `history`, or during the start a copy of the first one."""
-        if self.is_filled:
-            return self._real.fit(history, task)
-        self._first = self._first or self._real.fit(history, task)
-        return copy.deepcopy(self._first)
+        """Return the first model, fitted once in each process that fits."""
+        if not _first:
+            _first.append(default_forecaster().fit(history, task))
+        return _first[0]
+
+
+class StartedForecasts(ProcessForecasts):
+    """The scaler's processes. From `is_filled` on each fit is a real one, at the scaler's pace.
+
+    That is every target once in six hours, one every 22 s.
+    """
+
+    is_filled = False
+
+    async def fit(self, forecaster: Forecaster, past: Series, task: Task) -> Model:
+        """Fit, or during the start hand out the one fit."""
+        return await super().fit(forecaster if self.is_filled else StartForecaster(), past, task)
+
+
+_first: list[FittedForecaster] = []
 
 
 def _share(query: DemandQuery) -> float:
@@ -127,18 +135,19 @@ async def serve_bare(stop: asyncio.Event) -> None:
 async def serve_prewarm(stop: asyncio.Event, n_targets: int) -> None:
     """Serve `n_targets` until `stop`, ticks and forecasts on."""
     registry = CollectorRegistry()
-    forecaster = StartedForecaster()
+    forecasts = StartedForecasts()
     async with running(
         source=SharedSource(time.time(), np.random.default_rng(1)),
-        forecaster=forecaster,
+        forecaster=default_forecaster(),
         clock=SystemClock(),
         server_settings=ServerSettings(grpc_address="127.0.0.1:0", http_address="127.0.0.1:0"),
         controller_settings=ControllerSettings(),
         registry=registry,
+        forecasts=forecasts,
     ) as service:
         started_at = time.monotonic()
         await fill(service, n_targets)
-        forecaster.is_filled = True
+        forecasts.is_filled = True
         report(port=service.grpc_port, seconds_to_fill=round(time.monotonic() - started_at, 1))
         await stop.wait()
 

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from math import ceil
@@ -22,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from forecasting.arrays import FloatVector
 from forecasting.default import default_forecaster
 from forecasting.series import Series
+from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.adapters.memory import ManualClock
 from scaler.adapters.prometheus_rules import recording_rule
 from scaler.adapters.prometheus_settings import BadConfiguration
@@ -279,7 +279,8 @@ async def decide_now(
     """Return what a server that has just started would answer, and what is to be said about it."""
     board = Board(max_targets=1, max_targets_per_namespace=1)
     clock = ManualClock(now)
-    with one_blas_thread(), _Failures() as failures, ThreadPoolExecutor(1) as workers:
+    forecasts = ThreadForecasts()
+    with one_blas_thread(), _Failures() as failures:
         controller = Controller(
             board,
             source,
@@ -287,12 +288,12 @@ async def decide_now(
             clock,
             settings=ControllerSettings(head_seconds=MAX_READ_SECONDS, is_all_in_first_tick=True),
             telemetry=TickTelemetry(CollectorRegistry()),
-            ticks=workers,
-            fits=workers,
+            forecasts=forecasts,
         )
         at = clock.monotonic()
         target = board.find(scaled_object.namespace, scaled_object.name, read.sent, at)
         await controller.idle()
+        await forecasts.close()
     if failures.first is not None or target.snapshot is None:
         raise failures.first or RuntimeError("no tick was run")
     decision = target.snapshot.decision

@@ -120,6 +120,14 @@ def source_options(command: Function) -> Function:
     help="A target that nobody asks about for so long is dropped.",
 )
 @option(
+    "--fit-processes",
+    type=click.IntRange(0, 64),
+    default=1,
+    help="Processes that fit forecasts, beside the one that is asked for them; about a second of "
+    "work per target and refit. 0: fit and forecast in threads of the server, which saves 200 MB "
+    "and makes the slowest calls slower.",
+)
+@option(
     "--grace-seconds",
     type=click.FloatRange(0, 600),
     default=5.0,

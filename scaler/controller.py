@@ -7,32 +7,26 @@ grid, and fit at the same boundaries, which are spread over targets by their dig
 import asyncio
 import logging
 from collections.abc import Coroutine
-from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
-from math import floor, isnan
+from dataclasses import replace
+from math import floor
 from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from forecasting.forecast import Forecast, NotEnoughHistory
-from forecasting.forecaster import FittedForecaster, Forecaster, Task
+from forecasting.forecaster import Forecaster
 from forecasting.series import Series
 from scaler.board import Board, Snapshot, Target
-from scaler.errors import BadMetadata, HistoryUnavailable
+from scaler.errors import BadMetadata, HistoryUnavailable, WorkerLost
 from scaler.history import Reading, TargetHistory
-from scaler.metadata import Trigger
-from scaler.params import TargetParams
 from scaler.policy import decide
-from scaler.ports import Clock, HistorySource
+from scaler.ports import Clock, Forecasts, HistorySource
 from scaler.settings import ControllerSettings
 from scaler.telemetry import TickTelemetry
-from scaler.types import Decision, Evidence, PolicyState, Seen
+from scaler.types import Decision, Evidence, Seen
+from scaler.work import Told, Work, fit_boundary, last_days, seen_of, task_of
 
 logger = logging.getLogger(__name__)
-
-DAY_SECONDS = 86_400.0
 
 # A server that starts late in a refit period must still hold all that the fit rests on.
 MARGIN_DAYS = 1.0
@@ -53,38 +47,6 @@ PAUSE_SECONDS = 0.005
 MISSED_TICKS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A forecast and what it was made of: between two grid points it is asked for every tick."""
-
-    model: FittedForecaster
-    series: Series
-    forecast: Forecast
-
-    def holds_for(self, model: FittedForecaster, series: Series) -> bool:
-        """Return whether the model would say the same again."""
-        before = self.series
-        if self.model is not model or before.start_at != series.start_at:
-            return False
-        return np.array_equal(before.values, series.values, equal_nan=True)
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """What the controller keeps of a target between ticks."""
-
-    trigger: Trigger
-    history: TargetHistory
-    state: PolicyState = field(default_factory=PolicyState)
-    as_of: float = float("-inf")
-    model: FittedForecaster | None = None
-    told: Told | None = None
-    fitted: tuple[float, bool] | None = None  # the last fit's boundary, and if all was read then
-    fit: asyncio.Task[None] | None = None
-    tick: asyncio.Task[None] | None = None
-    concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
 class Controller:
     """Keeps the board up to date until it is cancelled."""
 
@@ -97,8 +59,7 @@ class Controller:
         *,
         settings: ControllerSettings,
         telemetry: TickTelemetry,
-        ticks: Executor,
-        fits: Executor,
+        forecasts: Forecasts,
     ) -> None:
         self._board = board
         self._source = source
@@ -106,8 +67,7 @@ class Controller:
         self._clock = clock
         self._settings = settings
         self._telemetry = telemetry
-        self._ticks = ticks
-        self._fits = fits
+        self._forecasts = forecasts
         self._works: WeakKeyDictionary[Target, Work] = WeakKeyDictionary()
         self._running: set[asyncio.Task[None]] = set()
         self._round_at = float("-inf")
@@ -234,7 +194,7 @@ class Controller:
             reading = work.history.last_reading
             target.demand = None if reading is None else reading.series
             forecast = await self._forecast(target, work, reading)
-            self._publish(target, work, _seen(reading, forecast, work.trigger.params, work.as_of))
+            self._publish(target, work, seen_of(reading, forecast, work.trigger.params, work.as_of))
 
     def _publish(self, target: Target, work: Work, seen: Seen) -> None:
         before = target.snapshot.decision if target.snapshot is not None else None
@@ -264,13 +224,16 @@ class Controller:
         model = work.model
         if reading is None or model is None:
             return None
-        series = _last_days(reading.series, reading.series.end_at, work.trigger.params)
+        series = last_days(reading.series, reading.series.end_at, work.trigger.params)
         if work.told is not None and work.told.holds_for(model, series):
             return work.told.forecast
-        loop = asyncio.get_running_loop()
         try:
-            forecast = await loop.run_in_executor(self._ticks, model.forecast, series)
+            forecast = await self._forecasts.forecast(model, series)
         except NotEnoughHistory:
+            return None
+        except WorkerLost:
+            if work.model is model:
+                work.lose_model()
             return None
         except Exception:  # a forecaster that fails costs the forecast, not the answer
             logger.exception("forecast failed", extra=_names(target))
@@ -281,78 +244,28 @@ class Controller:
 
     def _start_fit_if_due(self, target: Target, work: Work) -> None:
         reading = work.history.last_reading
-        if reading is None or (work.fit is not None and not work.fit.done()):
+        if reading is None or work.is_fitting():
             return
-        fit_at = self._fit_boundary(target, reading.series, work.as_of)
+        fit_at = fit_boundary(target.key.digest, reading.series, work.as_of, self._settings)
         due = (fit_at, work.history.is_complete)
         if due != work.fitted:  # before the fit: one that fails is tried again next period only
             work.fitted = due
-            past = _last_days(reading.series, fit_at, work.trigger.params)
+            past = last_days(reading.series, fit_at, work.trigger.params)
             work.fit = self._spawn(self._fit(target, work, past))
 
-    def _fit_boundary(self, target: Target, series: Series, as_of: float) -> float:
-        """Return the newest refit moment: the same in every server, spread over the targets."""
-        settings = self._settings
-        is_young = _observed_days(series) < settings.young_days
-        period = settings.refit_seconds_when_young if is_young else settings.refit_seconds
-        offset = int(target.key.digest, 16) % int(period)
-        offset -= offset % int(series.step_seconds)
-        return floor((as_of - offset) / period) * period + offset
-
-    def _task(self, params: TargetParams) -> Task:
-        """Return what to forecast: the peak until a replica wanted at the next tick would answer.
-
-        A forecast starts at a grid point that may be a step old, and its decision stands until the
-        next tick. Over the lead time alone, replicas would come up to that much too late: in
-        `prewarm demo`, capacity was short for four minutes of a rise instead of none.
-        """
-        ahead = params.lead_time_seconds + params.step_seconds + self._settings.tick_seconds
-        return Task(horizon_seconds=ahead, level=params.quantile, zone=params.zone)
-
     async def _fit(self, target: Target, work: Work, past: Series) -> None:
-        task = self._task(work.trigger.params)
+        task = task_of(work.trigger.params, self._settings)
         try:
-            loop = asyncio.get_running_loop()
-            model, seconds = await loop.run_in_executor(
-                self._fits, _timed_fit, self._forecaster, past, task
-            )
-            self._telemetry.fit_seconds.observe(seconds)
+            model = await self._forecasts.fit(self._forecaster, past, task)
+            self._telemetry.fit_seconds.observe(model.fit_seconds)
             work.model = model
             await self._conclude(target, work)
+        except WorkerLost:
+            work.fitted = None  # not this target's fault: the next tick tries again
+            self._telemetry.failures.inc()
         except Exception:
             logger.exception("fit failed", extra=_names(target))
             self._telemetry.failures.inc()
-
-
-def _timed_fit(forecaster: Forecaster, past: Series, task: Task) -> tuple[FittedForecaster, float]:
-    started_at = perf_counter()
-    return forecaster.fit(past, task), perf_counter() - started_at
-
-
-def _last_days(series: Series, end_at: float, params: TargetParams) -> Series:
-    return series.between(end_at - params.history_days * DAY_SECONDS, end_at)
-
-
-def _observed_days(series: Series) -> float:
-    observed = series.times[~np.isnan(series.values)]
-    return float(observed[-1] - observed[0]) / DAY_SECONDS if observed.size else 0.0
-
-
-def _seen(
-    reading: Reading | None, forecast: Forecast | None, params: TargetParams, as_of: float
-) -> Seen:
-    if reading is None or isnan(reading.observed):
-        return Seen(as_of=as_of, evidence=Evidence.UNKNOWN)
-    age_seconds = as_of - reading.observed_at
-    # An observation from the future means that the clock stepped back: its age is unknown.
-    is_fresh = -params.step_seconds <= age_seconds <= params.stale_after_seconds
-    return Seen(
-        as_of=as_of,
-        evidence=Evidence.FRESH if is_fresh else Evidence.STALE,
-        observed_demand=reading.observed,
-        observed_at=reading.observed_at,
-        forecast=forecast,
-    )
 
 
 def _names(target: Target) -> dict[str, str]:

@@ -39,3 +39,7 @@ class UnknownMetric(ScalerError):  # noqa: N818 - named after what is wrong
 
 class Unavailable(ScalerError):  # noqa: N818 - a state, not a fault
     """No answer that may be given: data is stale and the trigger asked for `onStale: error`."""
+
+
+class WorkerLost(ScalerError):  # noqa: N818 - named after what happened
+    """A process that fits or forecasts has died, of memory most likely; another one is started."""

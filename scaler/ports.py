@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from forecasting.forecast import Forecast
+from forecasting.forecaster import Forecaster, Task
 from forecasting.series import Series
 
 
@@ -43,6 +45,36 @@ class HistorySource(Protocol):
 
     async def close(self) -> None:
         """Release connections and threads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Model:
+    """A fitted model that `Forecasts` keeps for as long as this handle lives."""
+
+    number: int
+    fit_seconds: float
+
+
+class Forecasts(Protocol):
+    """Fits models and asks them; which thread, process or machine does it is the adapter's affair.
+
+    What a forecaster raises passes through.
+    """
+
+    async def fit(self, forecaster: Forecaster, past: Series, task: Task) -> Model:
+        """Fit, and keep the model. Raises `WorkerLost` when the process that fitted has died."""
+        ...
+
+    async def forecast(self, model: Model, history: Series) -> Forecast:
+        """Return the model's forecast from the end of `history`.
+
+        Raises `WorkerLost` when the process that held the model has died: fit anew.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop threads and processes without waiting for fits under way."""
         ...
 
 

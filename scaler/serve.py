@@ -10,9 +10,12 @@ from typing import Any
 import uvloop
 
 from forecasting.default import default_forecaster
+from scaler.adapters.forecasts_processes import ProcessForecasts
+from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.adapters.system_clock import ReplayClock, SystemClock
+from scaler.errors import WorkerLost
 from scaler.logs import set_up
-from scaler.ports import Clock
+from scaler.ports import Clock, Forecasts
 from scaler.server import ServerError
 from scaler.service import Service, new_registry, running
 from scaler.settings import NO_PAGE, ControllerSettings, ServerSettings, TlsFiles
@@ -28,7 +31,8 @@ from scaler.telemetry import TickTelemetry
 
 logger = logging.getLogger(__name__)
 
-# Fits run in a thread beside the loop; the default of 5 ms between threads would be a call's p99.
+# Sources are read in threads beside the loop; the default of 5 ms between threads would be a
+# call's p99.
 SWITCH_INTERVAL_SECONDS = 0.0005
 
 MAX_PORT = 65_535
@@ -60,6 +64,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
             "no Prometheus is permitted, so every trigger will be refused; give "
             "--prometheus-address URL, --allow-address URL or --prometheus-config FILE"
         )
+    forecasts = await _started_forecasts(flags["fit_processes"])
     async with running(
         source=source,
         forecaster=default_forecaster(),
@@ -68,6 +73,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
         controller_settings=_controller_settings(flags),
         registry=registry,
         telemetry=telemetry,
+        forecasts=forecasts,
     ) as service:
         logger.info(
             "serving",
@@ -92,6 +98,21 @@ def _page_place(flags: Mapping[str, Any], service: Service) -> str:
     if not service.page_port:
         return NO_PAGE
     return _with_port(flags["page_address"] or flags["http_address"], service.page_port)
+
+
+async def _started_forecasts(n_fit_processes: int) -> Forecasts:
+    if n_fit_processes == 0:
+        return ThreadForecasts()
+    forecasts = ProcessForecasts(n_fit_processes)
+    try:
+        await forecasts.start()
+    except WorkerLost as exc:
+        await forecasts.close()
+        raise ServerError(
+            "the processes that fit and forecast did not start, for want of memory perhaps; "
+            "--fit-processes 0 does without them"
+        ) from exc
+    return forecasts
 
 
 def _permits_any(flags: Mapping[str, Any]) -> bool:

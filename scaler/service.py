@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +17,12 @@ from prometheus_client import (
 from threadpoolctl import threadpool_limits
 
 from forecasting.forecaster import Forecaster
+from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.board import Board
 from scaler.controller import Controller
 from scaler.http import Application, HttpServer, probes
 from scaler.page.app import StatusPage
-from scaler.ports import Clock, HistorySource
+from scaler.ports import Clock, Forecasts, HistorySource
 from scaler.server import GrpcServer
 from scaler.servicer import Servicer
 from scaler.settings import NO_PAGE, ControllerSettings, ServerSettings
@@ -75,11 +75,14 @@ async def running(
     controller_settings: ControllerSettings,
     registry: CollectorRegistry,
     telemetry: TickTelemetry | None = None,
+    forecasts: Forecasts | None = None,
 ) -> AsyncIterator[Service]:
     """Run a scaler for the length of the block.
 
-    Raises `ServerError` when it can't listen. The source is closed at the end.
+    Raises `ServerError` when it can't listen. The source and `forecasts` (threads of this process
+    unless given) are closed at the end.
     """
+    forecasts = forecasts or ThreadForecasts()
     board = Board(
         max_targets=server_settings.max_targets,
         max_targets_per_namespace=server_settings.max_targets_per_namespace,
@@ -88,11 +91,7 @@ async def running(
     servicer = Servicer(
         board, clock, RpcTelemetry(registry), stream_check_seconds=controller_settings.tick_seconds
     )
-    with (
-        one_blas_thread(),
-        ThreadPoolExecutor(1, thread_name_prefix="forecast") as ticks,
-        ThreadPoolExecutor(1, thread_name_prefix="fit") as fits,
-    ):
+    with one_blas_thread():
         controller = Controller(
             board,
             source,
@@ -100,8 +99,7 @@ async def running(
             clock,
             settings=controller_settings,
             telemetry=telemetry or TickTelemetry(registry),
-            ticks=ticks,
-            fits=fits,
+            forecasts=forecasts,
         )
         failed = asyncio.Event()
         try:
@@ -128,7 +126,7 @@ async def running(
                     failed=failed,
                 )
         finally:
-            fits.shutdown(wait=False, cancel_futures=True)
+            await forecasts.close()
             await source.close()
 
 

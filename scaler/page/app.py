@@ -28,8 +28,9 @@ from scaler.page.answers import (
     nearest,
     ordered,
 )
+from scaler.page.extras import GetExtras, extras_of
 from scaler.page.figure import DEFAULT_HOURS, HOURS
-from scaler.page.gather import GetExtras, details_of, no_extras, summary_of
+from scaler.page.gather import details_of, summary_of
 from scaler.page.hosts import is_permitted
 from scaler.page.layout import Shell
 from scaler.page.overview import overview_page
@@ -83,7 +84,7 @@ class StatusPage:
     clock: Clock
     is_ready: Callable[[], bool]
     hosts: tuple[str, ...] = ()
-    get_extras: GetExtras = no_extras
+    get_extras: GetExtras = extras_of
 
     def __call__(
         self, environ: Mapping[str, Any], start_response: StartResponse

@@ -3,38 +3,34 @@
 The board's values are immutable or replaced as a whole, so this runs in any thread.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from math import isnan
 
 from forecasting.series import Series
 from scaler import words
 from scaler.board import Target
 from scaler.capacity import replicas_for
-from scaler.destinations import DEFAULT_PORTS, BadAddress, parse_address
 from scaler.errors import BadMetadata
 from scaler.fleet import LeadTime
 from scaler.metadata import Trigger
+from scaler.page.extras import Extras, shortfall_of
+from scaler.page.understood import trigger_view
 from scaler.page.view import (
     ChangeView,
     Details,
     ForecastView,
     HistoryView,
     LeadTimeView,
-    LedgerView,
     MissingView,
     MomentView,
     ShortfallView,
     StepView,
     Summary,
-    TriggerView,
 )
 from scaler.params import TargetParams
 from scaler.telemetry import INVALID, state_of
 from scaler.trail import SPAN_SECONDS, Change, Moment
 from scaler.types import Decision, Evidence
 
-NOT_SHOWN = "not shown"
 NO_FLEET = (
     "ready replicas",
     "The scaler doesn't watch the cluster, so it can't tell ready replicas from wanted ones.",
@@ -44,23 +40,6 @@ NO_STARTS = (
     "Nobody watched a pod start; the lead time is what the trigger says, or a cautious prior.",
 )
 NO_LEDGER = ("ledger", "What the reactive scaler alone would have done is not kept.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extras:
-    """What is known of a target beside the board."""
-
-    ledger: LedgerView | None = None
-    cold_starts_seconds: tuple[float, ...] | None = None
-
-
-GetExtras = Callable[[Target], Extras]
-
-
-def no_extras(target: Target) -> Extras:
-    """Return nothing."""
-    del target
-    return Extras()
 
 
 def summary_of(target: Target, *, now: float, at: float) -> Summary:
@@ -115,7 +94,7 @@ def details_of(target: Target, *, now: float, at: float, extras: Extras) -> Deta
         as_of=None if decision is None else decision.seen.as_of,
         is_stale_answer=snapshot is not None and decision is not snapshot.decision,
         evidence_text=words.evidence(summary.evidence),
-        trigger=None if trigger is None else _trigger(trigger),
+        trigger=None if trigger is None else trigger_view(trigger),
         invalid_lines=_invalid_lines(target),
         steps=() if decision is None or trigger is None else _steps(decision, trigger.params),
         forecast=None if decision is None else _forecast(decision),
@@ -155,7 +134,10 @@ def _needed(observed: float | None, params: TargetParams | None) -> int | None:
 
 
 def _shortfall(decision: Decision, params: TargetParams) -> ShortfallView | None:
-    """Return what the ceiling took away, or what waits for a node."""
+    """Return what can't be had: as the decision says, else what ceiling or cluster take away."""
+    told = shortfall_of(decision)
+    if told is not None:
+        return told
     capped = next((step for step in decision.steps if step.rule == "ceiling"), None)
     if capped is not None and capped.before > capped.after:
         return ShortfallView(
@@ -242,48 +224,6 @@ def _lead_seconds(lead: LeadTime | None, params: TargetParams | None) -> float |
     if lead is not None:
         return lead.seconds
     return None if params is None else params.lead_time_seconds
-
-
-def _trigger(trigger: Trigger) -> TriggerView:
-    params, query = trigger.params, trigger.query
-    hidden = trigger.hidden_keys
-    secret = [("customHeaders", query.headers), ("queryParameters", query.parameters)]
-    names = hidden | {name for name, pairs in secret if pairs}
-    return TriggerView(
-        query=None if "query" in hidden else query.query,
-        source=NOT_SHOWN if "serverAddress" in hidden else _source(query.server_address),
-        threshold=params.threshold,
-        activation_threshold=params.activation_threshold,
-        warm_floor_replicas=params.warm_floor,
-        max_replicas=params.max_replicas,
-        lead_time_seconds=params.lead_time_seconds,
-        is_lead_time_auto=trigger.is_lead_time_measured,
-        quantile=params.quantile,
-        history_days=params.history_days,
-        step_seconds=params.step_seconds,
-        stale_after_seconds=params.stale_after_seconds,
-        time_zone=str(params.zone),
-        mode=str(params.mode),
-        on_stale=str(params.on_stale),
-        is_empty_zero=trigger.zero_when_empty,
-        auth_modes=query.auth_modes,
-        n_custom_headers=len(query.headers),
-        n_query_parameters=len(query.parameters),
-        hidden_keys=tuple(sorted(names)),
-    )
-
-
-def _source(address: str | None) -> str:
-    """Return scheme, host and port alone: a path may hold a token, and a user part a password."""
-    if address is None:
-        return "the scaler's default"
-    try:
-        parsed = parse_address(address)
-    except BadAddress:
-        return NOT_SHOWN
-    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
-    port = "" if parsed.port == DEFAULT_PORTS[parsed.scheme] else f":{parsed.port}"
-    return f"{parsed.scheme}://{host}{port}"
 
 
 def _history(series: Series | None) -> HistoryView | None:

@@ -215,24 +215,39 @@ def _ledger(ledger: LedgerView | None, zone: ZoneInfo) -> Element | None:
         return None
     rows: tuple[tuple[str, Callable[[LedgerSide], str]], ...] = (
         ("Time short", lambda side: duration(side.short_seconds)),
-        ("Replica-time short", lambda side: duration(side.shortage_replica_seconds)),
+        ("Demand not carried", lambda side: number_text(side.shortage_demand_seconds)),
         ("Replica-hours", lambda side: number_text(side.replica_hours)),
-        ("GPU-hours", lambda side: number_text(side.gpu_hours)),
     )
-    sides: tuple[LedgerSide, ...] = (ledger.prewarm, ledger.reactive)
+    heads = ["", "Prewarm", "Reactive alone"]
+    sides = [ledger.prewarm, ledger.reactive]
+    if ledger.actual is not None:
+        heads.append("Really")
+        sides.append(ledger.actual)
     body = (
         tag("tr", tag("th", title, scope="row"), (tag("td", show(side)) for side in sides))
         for title, show in rows
     )
-    heads = ("", "Prewarm", "Reactive alone")
     return tag(
         "div",
         tag("h2", "Ledger"),
-        tag("p", "Since ", moment(ledger.since_at, zone, "%a %Y-%m-%d %H:%M"), "."),
+        tag("p", "Since ", moment(ledger.since_at, zone, "%a %Y-%m-%d %H:%M"), ". ",
+            _verdict(ledger)),
         tag("table", tag("thead", tag("tr", (tag("th", head, scope="col") for head in heads))),
             tag("tbody", body)),
         class_="panel",
     )  # fmt: skip
+
+
+def _verdict(ledger: LedgerView) -> str:
+    """Return in a sentence what prediction gains and costs."""
+    cost = ledger.extra_ratio
+    paid = "" if cost is None else f" at {abs(cost):.0%} {'more' if cost >= 0 else 'less'} GPU time"
+    mode = f" In force now: {ledger.mode_in_force}."
+    if ledger.saved_ratio is None:
+        return f"The reactive scaler was never short.{mode}"
+    saved = ledger.saved_ratio
+    what = f"{abs(saved):.0%} {'less' if saved >= 0 else 'more'} shortage than the reactive scaler"
+    return f"{what}{paid}.{mode}"
 
 
 def _changes(details: Details, zone: ZoneInfo) -> Element | None:

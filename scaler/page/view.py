@@ -126,22 +126,31 @@ class LeadTimeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerSide:
-    """What one way of scaling has cost."""
+    """What one way of scaling met and cost."""
 
-    gpu_hours: float | None
+    short_seconds: float  # for how long demand was beyond what ready replicas carry
+    shortage_demand_seconds: float  # the integral of that demand
     replica_hours: float
-    shortage_replica_seconds: float
-    short_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerView:
-    """Prewarm beside what the reactive scaler alone would have done, since `since_at`."""
+    """Prewarm beside what the reactive scaler alone would have done, since `since_at`.
+
+    Both are models of like fleets; `actual` is the real one, where it is watched.
+    """
 
     since_at: float
     until_at: float
+    known_seconds: float
+    unknown_seconds: float  # in which nothing is counted
     prewarm: LedgerSide
     reactive: LedgerSide
+    actual: LedgerSide | None
+    actual_seconds: float
+    saved_ratio: float | None  # of the reactive shortage; None: there was none
+    extra_ratio: float | None  # of replica-time beyond the reactive
+    mode_in_force: str  # predict or observe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 
 import grpc
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from forecasting.default import default_forecaster
 from forecasting.series import Series
 from rig import LOOPBACK, MONDAY_AT, Rig, StartRig, steady
+from scaler.adapters.forecasts_processes import ProcessForecasts
 from scaler.adapters.memory import MemoryHistorySource
 from scaler.errors import HistoryUnavailable
 from scaler.ports import DemandQuery
@@ -249,6 +252,21 @@ async def test_a_forecaster_that_fails_costs_the_forecast_and_not_the_answer(
         assert await rig.observe(rig.ref()) == 5
         assert decision_of(rig).seen.forecast is None
     assert any("failed" in r.getMessage() for r in caplog.records)
+
+
+@pytest.mark.parametrize("role", ["_asks", "_fits"])
+async def test_a_lost_process_costs_a_forecast_until_the_next_fit(
+    start_rig: StartRig, role: str
+) -> None:
+    forecasts = ProcessForecasts()
+    async with start_rig(forecasts=forecasts) as rig:
+        assert await rig.observe(rig.ref()) == 5
+        assert decision_of(rig).seen.forecast is not None
+        os.kill(await getattr(forecasts, role).run(os.getpid), signal.SIGKILL)
+        for _ in range(8):  # a new grid point, so that it is asked, and time to notice
+            await rig.tick()
+            assert await rig.value(rig.ref()) == 5
+        assert decision_of(rig).seen.forecast is not None
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,26 @@ from scaler.board import Board, Snapshot, Target
 from scaler.fleet import Fleet, LeadTime, StartClass
 from scaler.metadata import Trigger
 from scaler.page.app import StatusPage
+from scaler.page.view import LedgerSide, LedgerView
 from scaler.policy import decide
 from scaler.types import Evidence, PolicyState, Seen
 
 NOON = 1_773_230_400.0  # Wednesday 2026-03-11 12:00 UTC
 METADATA = {"query": "demand", "threshold": "10", "warmFloor": "1", "maxReplicas": "8"}
 HORIZON_SECONDS = 300.0
+LEDGER = LedgerView(
+    since_at=NOON - 86_400.0,
+    until_at=NOON,
+    known_seconds=86_400.0,
+    unknown_seconds=0.0,
+    prewarm=LedgerSide(short_seconds=30.0, shortage_demand_seconds=400.0, replica_hours=110.0),
+    reactive=LedgerSide(short_seconds=320.0, shortage_demand_seconds=1_000.0, replica_hours=100.0),
+    actual=None,
+    actual_seconds=0.0,
+    saved_ratio=0.6,
+    extra_ratio=0.1,
+    mode_in_force="predict",
+)
 
 
 def new_board() -> Board:

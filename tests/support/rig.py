@@ -15,7 +15,7 @@ from forecasting.series import Series
 from scaler.adapters.memory import ManualClock, MemoryHistorySource
 from scaler.pb import externalscaler_pb2 as pb
 from scaler.pb import externalscaler_pb2_grpc as pb_grpc
-from scaler.ports import HistorySource
+from scaler.ports import Forecasts, HistorySource
 from scaler.service import Service, running
 from scaler.settings import ControllerSettings, ServerSettings
 from stand_ins import WindowMaximum
@@ -98,6 +98,7 @@ async def started_rig(
     server_settings: ServerSettings | None = None,
     forecaster: Forecaster | None = None,
     controller_settings: ControllerSettings | None = None,
+    forecasts: Forecasts | None = None,
 ) -> AsyncIterator[Rig]:
     """Run a scaler for the length of the block."""
     clock = ManualClock(start_at)
@@ -112,6 +113,7 @@ async def started_rig(
             server_settings=server_settings or LOOPBACK,
             controller_settings=settings,
             registry=registry,
+            forecasts=forecasts,
         ) as service,
         grpc.aio.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel,
     ):

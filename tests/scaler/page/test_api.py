@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boards import (
+    LEDGER,
     METADATA,
     NOON,
     add,
@@ -24,8 +25,8 @@ from scaler.adapters.memory import ManualClock
 from scaler.page import as_json
 from scaler.page.answers import MAX_ON_A_PAGE, SORTS, nearest
 from scaler.page.app import StatusPage
-from scaler.page.gather import Extras
-from scaler.page.view import LedgerSide, LedgerView, StepView
+from scaler.page.extras import Extras
+from scaler.page.view import StepView
 from scaler.types import Evidence, PolicyState
 
 SUMMARY_KEYS = [
@@ -181,14 +182,10 @@ def test_replicas_without_a_node_are_a_shortfall(clock: ManualClock):
 def test_a_ledger_and_cold_starts_are_shown_when_somebody_keeps_them(clock: ManualClock):
     board = new_board()
     live(add(board, clock), clock, [20.0])
-    side = LedgerSide(
-        gpu_hours=None, replica_hours=3.0, shortage_replica_seconds=60.0, short_seconds=30.0
-    )
-    ledger = LedgerView(since_at=NOON - 3_600, until_at=NOON, prewarm=side, reactive=side)
-    extras = Extras(ledger=ledger, cold_starts_seconds=(60.0, 75.0))
+    extras = Extras(ledger=LEDGER, cold_starts_seconds=(60.0, 75.0))
     page = page_of(board, clock, get_extras=lambda _: extras)
     [details] = api(page, "targets/llm/chat")["triggers"]
-    assert details["ledger"]["prewarm"]["gpu_hours"] is None
+    assert details["ledger"]["prewarm"]["short_seconds"] == 30.0
     assert details["lead_time"]["cold_starts_seconds"] == [60.0, 75.0]
     assert "ledger" not in {each["what"] for each in details["missing"]}
 

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boards import NOON, add, ask, fleet, lead_time, live, new_board, page_of, publish, seen
+from boards import LEDGER, NOON, add, ask, fleet, lead_time, live, new_board, page_of, publish, seen
 from scaler.adapters.memory import ManualClock
 from scaler.board import Board
-from scaler.page.gather import Extras
+from scaler.page.extras import Extras
 from scaler.page.tree import fragment, tag
-from scaler.page.view import LedgerSide, LedgerView
 from scaler.types import Evidence, PolicyState
 
 NASTY = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a&b'c", "{{7*7}}", "\x00")
@@ -197,11 +196,8 @@ def shown_board(clock: ManualClock) -> Board:
 
 
 def test_a_target_page_shows_all_that_is_known(clock: ManualClock) -> None:
-    side = LedgerSide(
-        gpu_hours=6.0, replica_hours=3.0, shortage_replica_seconds=60.0, short_seconds=30.0
-    )
     extras = Extras(
-        ledger=LedgerView(since_at=NOON - 60, until_at=NOON, prewarm=side, reactive=side),
+        ledger=LEDGER,
         cold_starts_seconds=(200.0, 150.0, 170.0),
     )
     page = page_of(shown_board(clock), clock, get_extras=lambda _: extras)
@@ -209,7 +205,13 @@ def test_a_target_page_shows_all_that_is_known(clock: ManualClock) -> None:
     words = " ".join(assert_harmless(text).text)
     for wanted in (
         *("5 replicas", "3 ready", "of 5 wanted", "cover_forecast", "0 → 5", "Ledger"),
-        *("GPU-hours", "Measured on 40 starts", "planned 3 min 15 s", "Latest changes"),
+        *(
+            "Replica-hours",
+            "60% less shortage",
+            "Measured on 40 starts",
+            "planned 3 min 15 s",
+            "Latest changes",
+        ),
         *("lead time", "floor", "maxReplicas", "1 to 8", "without the forecast"),
     ):
         assert wanted in words, wanted
@@ -223,7 +225,7 @@ def test_what_cannot_be_shown_is_left_out_with_a_reason(clock: ManualClock) -> N
     words = " ".join(Tags(text).text)
     assert "Not shown" in words
     assert "doesn't watch the cluster" in words
-    assert "GPU-hours" not in words
+    assert "Replica-hours" not in words
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,165 @@
+"""Where models live: threads and processes keep one contract; processes may die."""
+
+import asyncio
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from forecasting.default import default_forecaster
+from forecasting.forecast import NotEnoughHistory
+from forecasting.forecaster import Task
+from forecasting.series import Series
+from scaler.adapters import forecasts_work
+from scaler.adapters.forecasts_processes import ProcessForecasts, Workers
+from scaler.adapters.forecasts_threads import ThreadForecasts
+from scaler.errors import WorkerLost
+from scaler.ports import Forecasts, Model
+from stand_ins import Failing, WindowMaximum
+
+TASK = Task(horizon_seconds=300.0, level=0.9, zone=ZoneInfo("UTC"))
+
+
+def wave(n: int = 2_000) -> Series:
+    values = 50.0 + 30.0 * np.sin(np.arange(n) / 200.0)
+    return Series(start_at=1_767_571_200.0, step_seconds=60.0, values=values)
+
+
+@pytest.fixture(params=["threads", "processes"])
+async def forecasts(request: pytest.FixtureRequest) -> AsyncIterator[Forecasts]:
+    made: Forecasts = ThreadForecasts() if request.param == "threads" else ProcessForecasts()
+    yield made
+    await made.close()
+
+
+async def test_says_what_the_forecaster_says(forecasts: Forecasts) -> None:
+    model = await forecasts.fit(default_forecaster(), wave(), TASK)
+    said = await forecasts.forecast(model, wave(2_100))
+    assert said == default_forecaster().fit(wave(), TASK).forecast(wave(2_100))
+    assert model.fit_seconds > 0
+
+
+async def test_models_are_kept_apart(forecasts: Forecasts) -> None:
+    long = Task(horizon_seconds=86_400.0, level=0.9, zone=ZoneInfo("UTC"))
+    models = [await forecasts.fit(WindowMaximum(), wave(), task) for task in (TASK, long)]
+    short_peak, long_peak = [(await forecasts.forecast(model, wave())).value for model in models]
+    assert short_peak < long_peak
+
+
+async def test_errors_of_the_forecaster_pass_through(forecasts: Forecasts) -> None:
+    with pytest.raises(ZeroDivisionError, match="told to fail"):
+        await forecasts.fit(Failing(in_fit=True), wave(), TASK)
+    model = await forecasts.fit(Failing(in_fit=False), wave(), TASK)
+    with pytest.raises(ZeroDivisionError, match="told to fail"):
+        await forecasts.forecast(model, wave())
+
+
+async def test_nothing_observed_is_said_as_such(forecasts: Forecasts) -> None:
+    model = await forecasts.fit(default_forecaster(), wave(), TASK)
+    nothing = Series(start_at=0.0, step_seconds=60.0, values=np.full(10, np.nan))
+    with pytest.raises(NotEnoughHistory):
+        await forecasts.forecast(model, nothing)
+
+
+async def test_an_unknown_model_asks_for_a_new_fit(forecasts: Forecasts) -> None:
+    with pytest.raises(WorkerLost):
+        await forecasts.forecast(Model(10_000, 0.0), wave())
+
+
+async def test_models_go_with_their_handles() -> None:
+    forecasts = ProcessForecasts()
+    try:
+        kept = await forecasts.fit(WindowMaximum(), wave(), TASK)
+        for _ in range(3):
+            await forecasts.fit(WindowMaximum(), wave(), TASK)
+        gc.collect()
+        await forecasts.forecast(kept, wave())
+        assert await forecasts._asks.run(forecasts_work.count) == 1
+    finally:
+        await forecasts.close()
+
+
+@pytest.mark.parametrize("role", ["_asks", "_fits"])
+async def test_a_process_that_dies_is_replaced(role: str, caplog: pytest.LogCaptureFixture) -> None:
+    forecasts = ProcessForecasts()
+    try:
+        await forecasts.start()
+        model = await forecasts.fit(WindowMaximum(), wave(), TASK)
+        await _kill(getattr(forecasts, role))
+        if role == "_asks":
+            with pytest.raises(WorkerLost):
+                await forecasts.forecast(model, wave())
+        again = await forecasts.fit(WindowMaximum(), wave(), TASK)
+        assert (await forecasts.forecast(again, wave())).value > 0
+        assert caplog.text.count("starting another") == 1
+    finally:
+        await forecasts.close()
+
+
+async def test_closing_ends_the_processes() -> None:
+    forecasts = ProcessForecasts()
+    await forecasts.start()
+    pids = [await workers.run(os.getpid) for workers in (forecasts._asks, forecasts._fits)]
+    await forecasts.close()
+    assert not any(_is_alive(pid) for pid in pids)
+    with pytest.raises(WorkerLost, match="stopping"):
+        await forecasts.fit(WindowMaximum(), wave(), TASK)
+
+
+ORPHANS = """
+import asyncio, os
+from scaler.adapters.forecasts_processes import ProcessForecasts
+
+async def main():
+    forecasts = ProcessForecasts()
+    await forecasts.start()
+    print(*[await workers.run(os.getpid) for workers in (forecasts._asks, forecasts._fits)])
+    os.kill(os.getpid(), 9)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(ORPHANS, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pids = [int(word) for word in done.stdout.split()]
+    assert len(pids) == 2
+    deadline = time.monotonic() + 20.0
+    while any(_is_alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_is_alive(pid) for pid in pids)
+
+
+async def _kill(workers: Workers) -> None:
+    """Kill a process and return once its pool has noticed."""
+    os.kill(await workers.run(os.getpid), signal.SIGKILL)
+    for _ in range(200):
+        try:
+            await workers.run(os.getpid)
+        except WorkerLost:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the pool did not notice")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
