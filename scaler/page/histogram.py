@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import floor
 from xml.etree.ElementTree import Element
 
 from scaler.page.axes import Scale, nice_ticks
@@ -10,13 +11,18 @@ from scaler.page.tree import tag
 from scaler.words import duration
 
 SIZE = Size(width=460.0, height=190.0, left=30.0, bottom=26.0)
-N_BARS = 12
-LEAST_LABEL_GAP = 56.0
+N_BARS = 20
+BAR_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0)
+LEAST_LABEL_GAP = 68.0
+LEAST_LABEL_ROOM = 24.0  # to the right edge
 
 
 def counts_of(starts: Sequence[float]) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Return the edges of the bars from 0, and how many starts fall into each (low <= s < high)."""
-    edges = nice_ticks(max(max(starts) * 1.001, 1e-3), n_at_most=N_BARS)
+    longest = max(starts)
+    steps = (each for each in BAR_SECONDS if longest / each < N_BARS)
+    width = next(steps, longest / (N_BARS - 1))
+    edges = tuple(width * nth for nth in range(floor(longest / width) + 2))
     counts = [0] * (len(edges) - 1)
     for start in starts:
         counts[sum(edge <= start for edge in edges[1:])] += 1
@@ -60,7 +66,8 @@ def histogram(starts: Sequence[float], planned_seconds: float | None) -> Element
         )
     last_place = -LEAST_LABEL_GAP
     for edge in edges:
-        if x(edge) - last_place >= LEAST_LABEL_GAP:
+        has_room = x(edge) + LEAST_LABEL_ROOM <= SIZE.width
+        if has_room and x(edge) - last_place >= LEAST_LABEL_GAP:
             last_place = x(edge)
             children.append(
                 tag("text", duration(edge), x=x(edge), y=SIZE.height - 8, text_anchor="middle")

@@ -21,6 +21,7 @@ from scaler.page.layout import (
 )
 from scaler.page.tree import Child, tag
 from scaler.page.view import Overview, Summary
+from scaler.types import Evidence
 
 READY = "Ready"
 
@@ -154,6 +155,12 @@ def _trouble(summary: Summary) -> Iterator[Element]:
         yield tag("span", f" {summary.problem}", class_="problem", title=summary.problem_text)
 
 
+def _answer(summary: Summary) -> Element:
+    if summary.replicas is None and summary.evidence != Evidence.PENDING:
+        return tag("strong", "error", title=summary.answer)
+    return tag("strong", count_text(summary.replicas), title=summary.answer)
+
+
 def _ready(summary: Summary) -> str:
     if summary.ready_replicas is None:
         return "unknown"
@@ -186,7 +193,7 @@ COLUMNS = (
     Column(title="State", cell=_state, sort=DEFAULT_SORT),
     Column(
         title="Answer",
-        cell=lambda each, _: [tag("strong", count_text(each.replicas))],
+        cell=lambda each, _: [_answer(each)],
         sort="replicas",
     ),
     Column(title=READY, cell=lambda each, _: [_ready(each)]),
