@@ -64,3 +64,20 @@ async def test_alerts_and_dashboards_speak_of_metrics_that_are_exported(rig: Rig
         named = set(re.findall(r"prewarm_\w+", text))
         assert named
         assert named <= exported, f"{file.name}: {named - exported}"
+
+
+def test_the_service_monitor_of_the_guide_is_the_file_and_finds_the_service() -> None:
+    guide = (ROOT / "docs/operating.md").read_text()
+    blocks = [
+        each
+        for text in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+        for each in yaml.safe_load_all(text)
+        if isinstance(each, dict) and "kind" in each
+    ]
+    found = {each["kind"]: each for each in blocks}
+    monitor = yaml.safe_load((ROOT / "charts/manifests/servicemonitor.yaml").read_text())
+    assert found["ServiceMonitor"] == monitor
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    assert wanted <= found["Service"]["metadata"]["labels"].items()
+    ports = {each["name"] for each in found["Service"]["spec"]["ports"]}
+    assert {each["port"] for each in monitor["spec"]["endpoints"]} <= ports
