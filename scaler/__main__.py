@@ -10,6 +10,7 @@ GROUP = "prewarm.commands"
 SUMMARIES = {
     "serve": "Answer KEDA: the gRPC external scaler.",
     "check": "Validate ScaledObject manifests and show the decision they lead to.",
+    "explain": "Say what a running scaler answers for a ScaledObject, and why.",
     "demo": "Watch the whole path at work on generated data, in under a minute.",
     "version": "Print the versions of Prewarm and of what it rests on.",
 }
@@ -71,6 +72,7 @@ def main() -> None:
     New here?         prewarm demo
     Have a manifest?  prewarm check scaledobject.yaml
     In the cluster?   prewarm serve --help
+    Why so many?      prewarm explain NAMESPACE/NAME
     """
 
 

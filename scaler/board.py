@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from forecasting.leading import LeadingGain
+from forecasting.series import Series
 from scaler.errors import BadMetadata, TableFull
+from scaler.journal import Journal
 from scaler.ledger.view import LedgerView
 from scaler.metadata import SWITCH_KEYS, Trigger, parse
 from scaler.policy import decide
@@ -71,6 +73,8 @@ class Target:
     # Tells apart what is remembered: as `key.digest`, but the same whatever the mode.
     memory_digest: str = ""
     ledger: LedgerView | None = None
+    journal: Journal = field(default_factory=Journal)  # the decisions of the last day
+    demand: Series | None = None  # the history that the newest decision rests on
     # Set once there is a snapshot, or no use in waiting for one any longer.
     first_look: asyncio.Event = field(default_factory=asyncio.Event)
     _served: tuple[float, Decision] | None = None
@@ -79,6 +83,7 @@ class Target:
     def publish(self, snapshot: Snapshot) -> None:
         """Put a new snapshot in force and wake whoever waits for one."""
         self.snapshot = snapshot
+        self.journal.note(snapshot.decision)
         self.first_look.set()
         self._published.set()
         self._published = asyncio.Event()

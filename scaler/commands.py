@@ -78,7 +78,20 @@ def source_options(command: Function) -> Function:
     "--http-address",
     default="127.0.0.1:6080",
     metavar="HOST:PORT",
-    help="/metrics, /healthz and /readyz.",
+    help="/metrics, /healthz and /readyz, and the status page unless --page-address moves it.",
+)
+@option(
+    "--page-address",
+    metavar="HOST:PORT|off",
+    help="Serve the status page and its JSON here instead of on the HTTP address; off: nowhere.",
+)
+@option(
+    "--page-host",
+    multiple=True,
+    metavar="NAME",
+    help="A name that browsers may call the page by, such as an Ingress' host. Numbers, localhost, "
+    "single labels, *.svc and *.local need none. Repeatable; separated by spaces in the "
+    "environment; * permits all.",
 )
 @source_options
 @option("--tls-certificate-file", help="PEM certificate chain of the gRPC port; turns on TLS.")
@@ -268,6 +281,41 @@ def check(context: click.Context, /, files: tuple[str, ...], **flags: Any) -> No
         plot_hours=flags["plot_hours"],
     )
     context.exit(status)
+
+
+@click.command()
+@click.argument("target", required=False, metavar="[NAMESPACE/NAME]")
+@option(
+    "--address",
+    default="http://127.0.0.1:6080",
+    metavar="URL",
+    help="The HTTP address of a running scaler, or that of its page.",
+)
+@click.option(
+    "--plot-hours",
+    type=click.FloatRange(0.5, 24),
+    default=6.0,
+    show_default=True,
+    help="How much of the past the plot shows.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what the JSON API says.")
+def explain(target: str | None, address: str, plot_hours: float, *, as_json: bool) -> None:
+    """Say what a running scaler answers for a ScaledObject, and why.
+
+    Prints the decision's rules in words, the demand of the last hours with the forecast, the lead
+    time, and how old all of it is. Without a name: all targets, what needs attention first.
+
+    \b
+      kubectl -n keda port-forward service/prewarm 6080 &
+      prewarm explain llm/llama-8b
+      prewarm explain llm/llama-8b --json | jq '.triggers[0].summary.replicas'
+    """
+    from scaler.explain import CannotExplain, run_explain
+
+    try:
+        run_explain(target, address=address, hours=plot_hours, as_json=as_json)
+    except CannotExplain as exc:
+        raise click.ClickException(str(exc)) from exc
 
 
 @click.command()

@@ -268,6 +268,7 @@ class Controller:
         """Decide on the newest data there is, and publish."""
         async with work.concluding:  # a tick and a fit may end together: the later one counts
             reading = work.history.last_reading
+            target.demand = None if reading is None else reading.series
             forecast = await self._forecast(target, work, reading, work)
             ahead = await self._forecast(target, work, reading, work.ahead)
             as_of = work.as_of

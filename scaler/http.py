@@ -1,87 +1,112 @@
-"""`/metrics`, `/healthz` and `/readyz`, in a thread of their own so that a busy loop can't hide."""
+"""`/metrics`, `/healthz`, `/readyz` and what else is served over HTTP, in threads of its own.
+
+The event loop is never asked, so a busy loop can't hide, and a slow reader holds none of the few
+threads: waitress writes answers in a thread of its own (docs/adr/0004).
+"""
 
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+from waitress.server import TcpWSGIServer, create_server
 
 from scaler.server import ServerError
 
 TEXT = [("Content-Type", "text/plain; charset=utf-8")]
 UNAVAILABLE = "503 Service Unavailable"
+MAX_PORT = 65_535
+SETTINGS: dict[str, Any] = {
+    "threads": 4,
+    "connection_limit": 200,
+    "channel_timeout": 30,  # seconds that a connection may stay without a word
+    "max_request_header_size": 16_384,
+    "max_request_body_size": 1_024,  # nothing here takes a body
+    "asyncore_use_poll": True,
+    "ident": "",
+}
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Server6(_Server):
-    address_family = socket.AF_INET6
-
-
-class _Handler(WSGIRequestHandler):
-    timeout = 10  # a client that sends nothing gives its thread back
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Log nothing: probes come every few seconds."""
+Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 class HttpServer:
-    """Serves the registry, and whether the scaler lives and is ready."""
+    """Serves an application on an address until `stop`. Raises `ServerError` when it can't."""
 
-    def __init__(
-        self,
-        address: str,
-        registry: CollectorRegistry,
-        *,
-        is_ready: Callable[[], bool],
-        is_alive: Callable[[], bool],
-    ) -> None:
-        host, _, port = address.rpartition(":")
-        kind = _Server6 if ":" in host else _Server
-        self._metrics = make_wsgi_app(registry)
-        self._is_ready = is_ready
-        self._is_alive = is_alive
+    def __init__(self, flag: str, address: str, application: Application) -> None:
         try:
-            self._server = make_server(host.strip("[]"), int(port), self._answer, kind, _Handler)
+            self._server = _listening(address, application)
         except (OSError, ValueError, OverflowError) as exc:
-            raise ServerError(f"--http-address: can't listen on {address!r}: {exc}") from exc
-        self.port = self._server.server_port
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="http", daemon=True
-        )
+            raise ServerError(f"{flag}: can't listen on {address!r}: {exc}") from exc
+        self.port = int(self._server.effective_port)
+        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
 
     def start(self) -> None:
         """Serve until `stop`."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port."""
-        self._server.shutdown()
-        self._server.server_close()
+        """Close the port and every connection."""
+        if self._thread.is_alive():
+            self._server.trigger.pull_trigger(self._close_all)  # sockets belong to its thread
+            self._thread.join()
+        else:
+            self._close_all()
+        self._server.task_dispatcher.shutdown()
 
-    def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def _close_all(self) -> None:
+        for each in list(self._server._map.values()):  # noqa: SLF001 - there is no other list
+            each.close()
+
+
+def probes(
+    registry: CollectorRegistry,
+    *,
+    is_ready: Callable[[], bool],
+    is_alive: Callable[[], bool],
+    otherwise: Application | None = None,
+) -> Application:
+    """Return the application with metrics and probes; other paths are `otherwise`'s."""
+    metrics = make_wsgi_app(registry)
+
+    def told(path: str) -> tuple[str, str] | None:
+        if path == "/healthz":
+            alive = ("200 OK", "alive\n")
+            return alive if is_alive() else (UNAVAILABLE, "a loop has ended: see the log\n")
+        if path == "/readyz":
+            return ("200 OK", "ready\n") if is_ready() else (UNAVAILABLE, "no tick lately\n")
+        if otherwise is None:
+            return "404 Not Found", "see /metrics, /healthz, /readyz\n"
+        return None
+
+    def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/metrics":
-            return self._metrics(environ, start_response)  # type: ignore[no-any-return]
-        if path == "/healthz":
-            if self._is_alive():
-                return _text(start_response, "200 OK", "alive\n")
-            return _text(
-                start_response, "503 Service Unavailable", "a loop has ended: see the log\n"
-            )
-        if path == "/readyz":
-            if self._is_ready():
-                return _text(start_response, "200 OK", "ready\n")
-            return _text(start_response, UNAVAILABLE, "no tick lately\n")
-        return _text(start_response, "404 Not Found", "see /metrics, /healthz, /readyz\n")
+            return metrics(environ, start_response)  # type: ignore[no-any-return]
+        text = told(path)
+        if text is None and otherwise is not None:
+            return otherwise(environ, start_response)
+        status, body = text or ("404 Not Found", "")
+        start_response(status, list(TEXT))
+        return [body.encode()]
+
+    return answer
 
 
-def _text(start_response: StartResponse, status: str, body: str) -> Iterable[bytes]:
-    start_response(status, list(TEXT))
-    return [body.encode()]
+def _listening(address: str, application: Application) -> TcpWSGIServer:
+    """Return a server whose socket takes both families where an IPv6 address stands for all."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not 0 <= int(port) <= MAX_PORT:
+        raise ValueError(f"a port lies between 0 and {MAX_PORT}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server(
+        (host, int(port)),
+        family=family,
+        dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+    )
+    try:
+        return create_server(application, sockets=[listening], **SETTINGS)
+    except BaseException:
+        listening.close()
+        raise

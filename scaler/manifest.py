@@ -223,6 +223,11 @@ def read_manifest(data: bytes, *, takes_all_external: bool = False) -> Manifest:
         for each in objects
         if each.get("kind").text == "ScaledJob"
     ]
+    skipped += [
+        (each.line, "triggers without their object; give the whole ScaledObject, with its kind")
+        for each in objects
+        if each.get("triggers").is_given and not each.get("kind").is_given
+    ]
     scaled_objects = tuple(
         _scaled_object(each, objects, takes_all_external=takes_all_external)
         for each in objects
@@ -326,7 +331,11 @@ def why_not_ours(trigger: Node) -> str:
     metadata = trigger.get("metadata")
     if kind not in EXTERNAL_TYPES:
         own = next((key for key in metadata.entries if key in OWN_KEYS), None)
-        return f"type {kind}{f', although it has {own}' if own else ''}" if kind else "no type"
+        near = get_close_matches(kind, sorted(EXTERNAL_TYPES), n=1, cutoff=0.8)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return (
+            f"type {kind}{f', although it has {own}' if own else ''}{hint}" if kind else "no type"
+        )
     keys = [key.removesuffix(FROM_ENVIRONMENT) for key in metadata.entries]
     has_query = _has(keys, "query") and _has(keys, "threshold", "serverAddress")
     if has_query or _has(keys, *OWN_KEYS) or "prewarm" in metadata.get("scalerAddress").text:

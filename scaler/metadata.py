@@ -68,6 +68,8 @@ class Trigger:
     plan: Plan = field(default_factory=Plan)
     schedules: tuple[Schedule, ...] = ()
     capacity_queries: CapacityQueries | None = None  # `threshold: auto`
+    # Keys whose value came from a workload's environment: what is shown must not hold it.
+    hidden_keys: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def _number(text: object) -> float:
@@ -279,6 +281,7 @@ def parse(metadata: Mapping[str, str]) -> Trigger:
         plan=plan,
         schedules=schedules,
         capacity_queries=_capacity_queries_of(read),
+        hidden_keys=frozenset(key for key in given if key not in metadata),
     )
 
 

@@ -13,24 +13,21 @@ from math import isnan
 from typing import TextIO
 
 import numpy as np
-from rich.console import Console
 from rich.text import Text
 
 from forecasting.forecast import Forecast
 from forecasting.series import Series
 from scaler.manifest import Finding, Manifest, ReadTrigger, ScaledObject, Severity, Unreadable
 from scaler.params import Mode, TargetParams
-from scaler.policy import RULES
-from scaler.terminal_plot import ASCII, UNICODE, Picture, number, plot
+from scaler.terminal import Writer
+from scaler.terminal_plot import ASCII, UNICODE, Picture, plot
 from scaler.types import Carried, Decision, Evidence, Shortfall
+from scaler.words import answer, because, number, replicas
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 ORDER = tuple(Severity)
-WIDEST = 100
 RULE_WIDTH = 20
 DAY_SECONDS = 86_400.0
-# A rule of the policy in words: the first sentence about it in the code, which can't go stale.
-WORDS = {rule.__name__: (rule.__doc__ or "").partition("\n")[0] for rule in RULES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +54,7 @@ class Report:
     """Writes to one stream, and counts what it wrote."""
 
     def __init__(self, stream: TextIO, *, shows_notes: bool, plot_hours: float) -> None:
-        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._to = Writer(stream)
         self._shows_notes = shows_notes
         self._plot_hours = plot_hours
         self._found: Counter[Severity] = Counter()
@@ -91,13 +88,13 @@ class Report:
     def summary(self) -> None:
         """Write how many there were of each."""
         counts = ", ".join(_plural(self._found[severity], severity) for severity in ORDER)
-        self._print(Text(f"\n{_plural(self.n_triggers, 'prewarm trigger')}: {counts}"))
+        self._to.line(Text(f"\n{_plural(self.n_triggers, 'prewarm trigger')}: {counts}"))
 
     def _object(self, name: str, checked: Checked) -> None:
         scaled_object = checked.scaled_object
         title = f"ScaledObject {scaled_object.namespace}/{scaled_object.name}"
         gap = "\n" if self.n_triggers else ""
-        self._print(Text(f"{gap}{title} ({name}:{scaled_object.node.line})", style="bold"))
+        self._to.line(Text(f"{gap}{title} ({name}:{scaled_object.node.line})", style="bold"))
         self.n_triggers += len(checked.reads)
         found = list(checked.findings)
         for outcome in checked.outcomes:
@@ -107,7 +104,7 @@ class Report:
         for read in checked.reads:
             if read.unknown:
                 keys = ", ".join(read.unknown)
-                self._print(Text(f"{read.entry.where}: no decision without {keys}", style="dim"))
+                self._to.line(Text(f"{read.entry.where}: no decision without {keys}", style="dim"))
         for outcome in checked.outcomes:
             self._outcome(outcome)
 
@@ -120,34 +117,35 @@ class Report:
             style = STYLES[finding.severity]
             self._marked(f"{name}:{finding.line}: ", finding.severity, text, style)
             if finding.paste:
-                self._print(Text(textwrap.indent(finding.paste, " " * 6), style="green"))
+                self._to.line(Text(textwrap.indent(finding.paste, " " * 6), style="green"))
 
     def _skipped(self, name: str, line: int, reason: str) -> None:
-        self._print(Text(f"{name}:{line}: skipped: {reason}", style="dim"))
+        self._to.line(Text(f"{name}:{line}: skipped: {reason}", style="dim"))
 
     def _marked(self, place: str, mark: str, text: str, style: str) -> None:
         line = Text(place).append(f"{mark}: ", style=style).append(" ".join(text.split()))
-        if not self._console.is_terminal:
-            self._print(line)
+        if not self._to.is_terminal:
+            self._to.line(line)
             return
-        for nth, part in enumerate(line.wrap(self._console, self._width - 4)):
+        for nth, part in enumerate(line.wrap(self._to.console, self._to.width - 4)):
             part.rstrip()
-            self._print(Text("    " if nth else "").append_text(part))
+            self._to.line(Text("    " if nth else "").append_text(part))
 
     def _outcome(self, outcome: Outcome) -> None:
         decision, params = outcome.decision, outcome.read.params
         as_of = datetime.fromtimestamp(decision.seen.as_of, tz=params.zone)
         title = Text(f"\n{outcome.read.entry.where} answers ")
-        title.append(_answer(decision), style="bold green")
-        self._print(title.append(f" as of {as_of:%a %Y-%m-%d %H:%M:%S %Z}"))
+        told = answer(decision)
+        title.append(f"{told}," if "but" in told else told, style="bold green")
+        self._to.line(title.append(f" as of {as_of:%a %Y-%m-%d %H:%M:%S %Z}"))
         for label, text in _facts(outcome):
-            self._hanging(f"  {label:<10}", text)
-        self._print(Text())
+            self._to.hanging(f"  {label:<10}", text)
+        self._to.line(Text())
         for step in decision.moved:
             label = f"  {step.rule:<{RULE_WIDTH}}{f'{step.before} -> {step.after}':>8}  "
-            self._hanging(label, WORDS.get(step.rule, ""))
+            self._to.hanging(label, because(step, decision, params))
         unmoved = [step.rule for step in decision.steps if step not in decision.moved]
-        self._hanging("  unmoved by ", ", ".join(unmoved), style="dim")
+        self._to.hanging("  unmoved by ", ", ".join(unmoved), style="dim")
         if outcome.series is not None:
             self._plot(outcome, outcome.series)
 
@@ -163,32 +161,10 @@ class Report:
             threshold=outcome.decision.threshold,
             zone=params.zone,
         )
-        glyphs = UNICODE if self._writes_unicode else ASCII
-        self._print(Text())
-        for line in plot(picture, width=self._width, glyphs=glyphs):
-            self._print(line)
-
-    def _hanging(self, label: str, text: str, style: str = "") -> None:
-        width = self._width - len(label)
-        for nth, part in enumerate(textwrap.wrap(text, width) or [""]):
-            line = f"{label if nth == 0 else ' ' * len(label)}{part}".rstrip()
-            self._print(Text(line, style=style))
-
-    def _print(self, text: Text) -> None:
-        """Write one line; an escape sequence in a manifest must not reach the terminal."""
-        if not text.plain.replace("\n", "").isprintable():
-            text.plain = "".join(
-                char if char.isprintable() or char == "\n" else "?" for char in text.plain
-            )
-        self._console.print(text, soft_wrap=True)
-
-    @property
-    def _width(self) -> int:
-        return min(WIDEST, self._console.width)
-
-    @property
-    def _writes_unicode(self) -> bool:
-        return self._console.encoding.lower().startswith("utf")
+        glyphs = UNICODE if self._to.writes_unicode else ASCII
+        self._to.line(Text())
+        for line in plot(picture, width=self._to.width, glyphs=glyphs):
+            self._to.line(line)
 
 
 def _until(forecast: Forecast) -> float:
@@ -215,18 +191,9 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
     if outcome.series is not None:
         yield "history", _history(outcome.series, params.history_days)
     if decision.predicted_replicas != decision.reactive_replicas:
-        alone = _replicas(decision.reactive_replicas)
-        yield "reactive", f"{decision.reactive_replicas}{alone} without the forecast"
+        yield "reactive", f"{replicas(decision.reactive_replicas)} without the forecast"
     if params.mode is not Mode.PREDICT:
         yield "predict", f"{decision.predicted_replicas} with mode: predict"
-
-
-def _answer(decision: Decision) -> str:
-    if decision.is_withheld:
-        return "an error (onStale: error)"
-    if decision.replicas == 0:
-        return f"0 replicas{', but active,' if decision.is_active else ' and inactive'}"
-    return f"{decision.replicas}{_replicas(decision.replicas)}"
 
 
 def _observed(outcome: Outcome) -> str:
@@ -258,7 +225,7 @@ def _missing(shortfall: Shortfall, as_of: float) -> str:
     earliest, latest = shortfall.earliest_at - as_of, shortfall.latest_at - as_of
     soon = f"within {latest:.0f} s" if earliest <= 0 else f"in {earliest:.0f} to {latest:.0f} s"
     when = "now" if latest <= 0 else soon
-    return f"{shortfall.replicas}{_replicas(shortfall.replicas)} {when} ({shortfall.limit})"
+    return f"{replicas(shortfall.replicas)} {when} ({shortfall.limit})"
 
 
 def _history(series: Series, wanted_days: float) -> str:
@@ -270,10 +237,6 @@ def _history(series: Series, wanted_days: float) -> str:
     missing = 1.0 - float(known[first:].mean())
     gaps = f", {missing:.1%} of it missing" if missing > 0 else ", without a gap"
     return f"{days:.1f} of {wanted_days:g} days{gaps}; a point every {series.step_seconds:g} s"
-
-
-def _replicas(count: int) -> str:
-    return " replica" if count == 1 else " replicas"
 
 
 def _plural(count: int, word: str) -> str:

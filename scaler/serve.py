@@ -19,8 +19,8 @@ from scaler.keeping import open_events, open_store
 from scaler.logs import set_up
 from scaler.ports import Clock, Forecasts
 from scaler.server import ServerError
-from scaler.service import new_registry, running
-from scaler.settings import ControllerSettings, ServerSettings, TlsFiles
+from scaler.service import Service, new_registry, running
+from scaler.settings import NO_PAGE, ControllerSettings, ServerSettings, TlsFiles
 from scaler.sources import (
     BadFlag,
     SourceFlags,
@@ -86,6 +86,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
             extra={
                 "grpc_address": _with_port(flags["grpc_address"], service.grpc_port),
                 "http_address": _with_port(flags["http_address"], service.http_port),
+                "page_address": _page_place(flags, service),
                 "source": flags["file"] or flags["prometheus_address"] or flags["source"],
                 "tls": flags["tls_certificate_file"] is not None,
             },
@@ -97,6 +98,12 @@ async def _serve(flags: Mapping[str, Any]) -> None:
         logger.info("stopping")
         if service.failed.is_set():
             raise ServerError("a loop of the scaler ended by an error, which the log holds")
+
+
+def _page_place(flags: Mapping[str, Any], service: Service) -> str:
+    if not service.page_port:
+        return NO_PAGE
+    return _with_port(flags["page_address"] or flags["http_address"], service.page_port)
 
 
 async def _started_forecasts(n_fit_processes: int) -> Forecasts:
@@ -136,6 +143,8 @@ def _server_settings(flags: Mapping[str, Any]) -> ServerSettings:
     return ServerSettings(
         grpc_address=_address("--grpc-address", flags["grpc_address"]),
         http_address=_address("--http-address", flags["http_address"]),
+        page_address=_page_address(flags["page_address"]),
+        page_hosts=flags["page_host"],
         tls=_tls(flags),
         grace_seconds=flags["grace_seconds"],
         max_targets=flags["max_targets"],
@@ -156,6 +165,10 @@ def _address(flag: str, text: str) -> str:
     if not (host and colon and port.isdecimal() and int(port) <= MAX_PORT):
         raise BadFlag(f'{flag}: "{text}" is not allowed; allowed is HOST:PORT')
     return text
+
+
+def _page_address(text: str | None) -> str | None:
+    return text if text in {None, NO_PAGE} else _address("--page-address", str(text))
 
 
 def _tls(flags: Mapping[str, Any]) -> TlsFiles | None:

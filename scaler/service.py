@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,11 +24,12 @@ from scaler.books.books import Approvals, Books, nobody_tells
 from scaler.books.telemetry import BooksTelemetry, LedgerCollector
 from scaler.cluster_metrics import ClusterCollector
 from scaler.controller import Controller
-from scaler.http import HttpServer
+from scaler.http import Application, HttpServer, probes
+from scaler.page.app import StatusPage
 from scaler.ports import Clock, Cluster, EventSink, Forecasts, HistorySource, StateStore
 from scaler.server import GrpcServer
 from scaler.servicer import Servicer
-from scaler.settings import ControllerSettings, ServerSettings
+from scaler.settings import NO_PAGE, ControllerSettings, ServerSettings
 from scaler.telemetry import RpcTelemetry, TargetCollector, TickTelemetry
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A scaler that is up. `grpc_port` and `http_port` are the ports that it really got.
+    """A scaler that is up. The ports are those that it really got; `page_port` 0: no page.
 
     `failed` is set when a loop has ended by an error, which the log holds: time to start anew.
     """
@@ -45,6 +46,7 @@ class Service:
     controller: Controller
     grpc_port: int
     http_port: int
+    page_port: int
     failed: asyncio.Event
 
 
@@ -121,12 +123,26 @@ async def running(
         )
         failed = asyncio.Event()
         try:
-            async with _serving(controller, servicer, server_settings, registry, failed) as ports:
+            page = StatusPage(
+                board=board,
+                clock=clock,
+                is_ready=lambda: controller.is_ready,
+                hosts=server_settings.page_hosts,
+            )
+            async with _serving(
+                controller,
+                servicer,
+                server_settings,
+                page=page,
+                registry=registry,
+                failed=failed,
+            ) as ports:
                 yield Service(
                     board=board,
                     controller=controller,
                     grpc_port=ports[0],
                     http_port=ports[1],
+                    page_port=ports[2],
                     failed=failed,
                 )
         finally:
@@ -142,19 +158,20 @@ async def _serving(
     controller: Controller,
     servicer: Servicer,
     settings: ServerSettings,
+    *,
+    page: StatusPage,
     registry: CollectorRegistry,
     failed: asyncio.Event,
-) -> AsyncIterator[tuple[int, int]]:
+) -> AsyncIterator[tuple[int, int, int]]:
     stopping = asyncio.Event()
-    http = HttpServer(
-        settings.http_address,
+    http = probes(
         registry,
         is_ready=lambda: controller.is_ready and not stopping.is_set(),
         is_alive=lambda: not failed.is_set(),
+        otherwise=page if settings.page_address is None else None,
     )
     grpc_server = GrpcServer(servicer, settings)
-    http.start()
-    try:
+    with _over_http(http, page, settings) as http_ports:
         await grpc_server.start()
         loops = [
             asyncio.create_task(controller.run()),
@@ -163,15 +180,30 @@ async def _serving(
         for loop in loops:
             loop.add_done_callback(partial(_note_end, failed))
         try:
-            yield grpc_server.port, http.port
+            yield grpc_server.port, *http_ports
         finally:
             stopping.set()
             loops[1].cancel()
             await grpc_server.stop()  # the controller goes last: answers stay current until then
             loops[0].cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+
+
+@contextmanager
+def _over_http(
+    http: Application, page: StatusPage, settings: ServerSettings
+) -> Iterator[tuple[int, int]]:
+    """Serve probes and page for the length of the block, on one port or on two; give the ports."""
+    servers = [HttpServer("--http-address", settings.http_address, http)]
+    try:
+        if settings.page_address not in {None, NO_PAGE}:
+            servers.append(HttpServer("--page-address", str(settings.page_address), page))
+        for server in servers:
+            server.start()
+        yield servers[0].port, 0 if settings.page_address == NO_PAGE else servers[-1].port
     finally:
-        http.stop()
+        for server in servers:
+            server.stop()
 
 
 def _note_end(failed: asyncio.Event, loop: "asyncio.Task[None]") -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+NO_PAGE = "off"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerSettings:
@@ -41,6 +43,8 @@ class ServerSettings:
 
     grpc_address: str = "127.0.0.1:6000"
     http_address: str = "127.0.0.1:6080"
+    page_address: str | None = None  # None: beside /metrics; NO_PAGE: nowhere
+    page_hosts: tuple[str, ...] = ()  # names that browsers may call the page by
     tls: TlsFiles | None = None
     grace_seconds: float = 5.0
     max_targets: int = 2_000

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from forecasting.arrays import FloatVector
 from forecasting.series import Series
+from scaler.words import number
 
 LABEL_WIDTH = 8  # of the demand at the left
 REPLICAS_WIDTH = 8
@@ -22,9 +23,6 @@ ROWS = 10
 ROWS_BETWEEN_LINES = 3
 HEADROOM = 1.08
 WORTH_SHOWING = 3.0  # a threshold further above the demand would flatten it
-THOUSAND = 1_000.0
-SUFFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
-ROUNDS_UP = 0.9995  # from here on three digits would be a power of ten
 LEAST_WINDOW = 4  # characters: less of the window ahead would not be seen
 DOTS_ACROSS, DOTS_DOWN = 2, 4
 BRAILLE = 0x2800
@@ -149,15 +147,6 @@ def _height(value: float, top: float, n_rows: int) -> int:
 
 def _row_of(value: float, top: float) -> int:
     return ROWS - 1 - _height(value, top, ROWS) // DOTS_DOWN
-
-
-def number(value: float) -> str:
-    """Return a figure in at most eight characters, three of them digits that count."""
-    if value >= ROUNDS_UP * SUFFIXES[-1][0]:
-        for limit, suffix in SUFFIXES:
-            if value >= ROUNDS_UP * limit:
-                return f"{value / limit:.3g}{suffix}"
-    return f"{value:.0f}" if value >= ROUNDS_UP * THOUSAND else f"{value:.3g}"
 
 
 def _past(bits: int, glyphs: Glyphs, *, is_line: bool) -> tuple[str, str]:

@@ -54,7 +54,9 @@ def test_the_command_starts_without_any_heavy_import() -> None:
 def test_extras_and_entry_points_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert set(project["optional-dependencies"]) >= {"serving", "simulations", "dev"}
-    assert set(project["entry-points"]["prewarm.commands"]) >= {"serve", "demo", "check", "version"}
+    assert set(project["entry-points"]["prewarm.commands"]) >= {
+        *("serve", "demo", "check", "explain", "version"),
+    }
 
 
 def test_the_pinned_constraints_name_no_download_address() -> None:

@@ -154,7 +154,7 @@ def observe_mode(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
         yield Said(NOTE, facts.metadata(read, "mode"), text)
     if read.params.mode is Mode.OBSERVE:
         text = "mode: observe is a dry run: the answer is the reactive one, forecasts are exported"
-        yield Said(NOTE, facts.metadata(read, "mode"), text, key_yaml("mode", "predict"))
+        yield Said(NOTE, facts.metadata(read, "mode"), f"{text}; delete the line to let it act")
 
 
 def history_days(facts: Facts, read: ReadTrigger) -> Iterator[Said]:

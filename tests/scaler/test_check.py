@@ -28,10 +28,10 @@ from scaler.pb import externalscaler_pb2 as pb
 from scaler.pb.externalscaler_pb2_grpc import ExternalScalerStub
 from scaler.policy import RULES
 from scaler.ports import DemandQuery, HistorySource
-from scaler.report import WORDS
 from scaler.service import running
 from scaler.settings import ControllerSettings, ServerSettings
 from scaler.sources import SourceFlags
+from scaler.words import WORDS
 
 NOW = 1_763_985_615.0  # 2025-11-24 12:00:15 UTC, a Monday
 DAY = 1440  # minutes: holds one spike, and is quick to fit
@@ -264,7 +264,7 @@ def test_the_decision_is_explained():
     assert re.search(r"  forecast  at most 6\d(\.\d)? in the next 3\d\d s: quantile 0.95", printed)
     assert "  history   5.0 of 28 days, without a gap; a point every 60 s\n" in printed
     assert "  reactive  2 replicas without the forecast\n" in printed
-    rule = f"  cover_forecast        0 -> {answer[1]}  Carry the forecast peak of the lead time"
+    rule = f"  cover_forecast        0 -> {answer[1]}  At most 6"
     assert rule in printed
     assert "unmoved by cover_observed" in printed
     assert "what so many replicas carry" in printed

@@ -208,6 +208,7 @@ OURS = (
     ("prometheus", "query: up\n      threshold: '1'", "type prometheus"),
     ("prometheus", "warmFloor: '1'", "type prometheus, although it has warmFloor"),
     ("cpu", "value: '60'", "type cpu"),
+    ("externl", "value: '60'", "type externl; did you mean external?"),
 )
 
 
@@ -344,3 +345,8 @@ def test_without_the_workload_no_variable_is_known():
 def test_a_workload_of_another_namespace_is_not_the_one():
     elsewhere = DEPLOYMENT.replace("namespace: llm", "namespace: other")
     assert from_environment("LIMIT", elsewhere).unknown == ("threshold",)
+
+
+def test_triggers_without_their_object_are_named():
+    found = manifest("triggers:\n- type: external\n")
+    assert "give the whole ScaledObject" in found.skipped[0][1]

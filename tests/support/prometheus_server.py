@@ -131,7 +131,12 @@ class PrometheusServer:
     """One server process; start and stop it as the test's bad day demands."""
 
     def __init__(
-        self, binaries: PrometheusBinaries, folder: Path, samples: Sequence[Samples] = ()
+        self,
+        binaries: PrometheusBinaries,
+        folder: Path,
+        samples: Sequence[Samples] = (),
+        *,
+        scraped: Sequence[str] = (),  # HOST:PORT of each server that it reads, every second
     ) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
@@ -139,7 +144,7 @@ class PrometheusServer:
         self._data = folder / "data"
         self._log = folder / "prometheus.log"
         self._config = folder / "prometheus.yml"
-        self._config.write_text("global: {scrape_interval: 15s}\n")
+        self._config.write_text(_configuration(scraped))
         self._data.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
         if samples:
@@ -227,6 +232,13 @@ class PrometheusServer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _configuration(scraped: Sequence[str]) -> str:
+    if not scraped:
+        return "global: {scrape_interval: 15s}\n"
+    job = f"{{job_name: prewarm, static_configs: [{{targets: [{', '.join(map(repr, scraped))}]}}]}}"
+    return f"global: {{scrape_interval: 1s}}\nscrape_configs: [{job}]\n"
 
 
 def free_port() -> int:

@@ -1,0 +1,79 @@
+"""What a decision says, in words: for `check`, `explain` and the status page alike."""
+
+from itertools import pairwise
+from math import isnan
+
+from scaler.params import TargetParams
+from scaler.policy import RULES
+from scaler.types import Decision, Evidence, Step
+
+# A rule of the policy in words: the first sentence about it in the code, which can't go stale.
+WORDS = {rule.__name__: (rule.__doc__ or "").partition("\n")[0] for rule in RULES}
+THOUSAND = 1_000.0
+SUFFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
+ROUNDS_UP = 0.9995  # from here on three digits would be a power of ten
+
+
+def number(value: float) -> str:
+    """Return a figure in at most eight characters, three of them digits that count."""
+    if value >= ROUNDS_UP * SUFFIXES[-1][0]:
+        for limit, suffix in SUFFIXES:
+            if value >= ROUNDS_UP * limit:
+                return f"{value / limit:.3g}{suffix}"
+    return f"{value:.0f}" if value >= ROUNDS_UP * THOUSAND else f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its two largest units, such as `4 min 15 s`."""
+    whole = round(max(0.0, seconds))
+    units = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+    for (size, unit), (lesser, lesser_unit) in pairwise(units):
+        if whole >= size:
+            rest = whole % size // lesser
+            return f"{whole // size} {unit}" + (f" {rest} {lesser_unit}" if rest else "")
+    return f"{whole} s"
+
+
+def answer(decision: Decision) -> str:
+    """Return what KEDA is told."""
+    if decision.is_withheld:
+        return "an error (onStale: error)"
+    if decision.replicas == 0:
+        return f"0 replicas{', but active' if decision.is_active else ' and inactive'}"
+    return replicas(decision.replicas)
+
+
+def replicas(count: int) -> str:
+    """Return a count with its noun."""
+    return f"{count} replica" if count == 1 else f"{count} replicas"
+
+
+def because(step: Step, decision: Decision, params: TargetParams) -> str:
+    """Return why a rule moved the count, with its numbers; its sentence where it has none."""
+    seen = decision.seen
+    share = f"at {number(params.threshold)} a replica"
+    if step.rule == "cover_forecast" and seen.forecast is not None:
+        ahead = duration(seen.forecast.horizon_seconds)
+        peak = number(seen.forecast.value)
+        return f"At most {peak} is expected in the next {ahead}; {share} that needs {step.after}."
+    if step.rule == "cover_observed" and not isnan(seen.observed_demand):
+        now = number(seen.observed_demand)
+        return f"Demand is {now} now; {share} that needs {step.after}."
+    if step.rule == "warm_floor":
+        return f"The trigger keeps {params.warm_floor} warm, whatever the demand."
+    if step.rule == "ceiling":
+        return f"maxReplicas is {params.max_replicas}; {step.before} were wanted."
+    if step.rule == "answer_stale":
+        return f"Demand is {seen.evidence}: the last good answer is held (onStale: hold)."
+    return WORDS.get(step.rule, "")
+
+
+def evidence(state: str) -> str:
+    """Return what is known of demand, in a sentence."""
+    sentences: dict[str, str] = {
+        Evidence.PENDING: "Nobody has looked yet; the first tick is under way.",
+        Evidence.UNKNOWN: "Nothing was ever observed. Unknown is not zero.",
+        Evidence.STALE: "The newest observation is too old to act on.",
+        Evidence.FRESH: "Demand was observed lately.",
+    }
+    return sentences.get(state, "The trigger can't be used; the lines below say why.")
