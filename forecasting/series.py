@@ -67,4 +67,8 @@ class Series:
         first = max(0, int(np.ceil((start_at - self.start_at) / step)))
         last = min(len(self) - 1, int(np.floor((end_at - self.start_at) / step)))
         kept = self.values[first : last + 1] if last >= first else self.values[:0]
-        return Series(start_at=self.start_at + first * step, step_seconds=step, values=kept)
+        part = object.__new__(Series)  # checked once, when the whole was made
+        object.__setattr__(part, "start_at", self.start_at + first * step)
+        object.__setattr__(part, "step_seconds", step)
+        object.__setattr__(part, "values", kept)
+        return part
