@@ -9,7 +9,7 @@ prediction, Guan 2023): the large ratios of quiet hours would otherwise lift the
 one, and the other way round. A cap holds what remains.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,9 +65,41 @@ class Residuals:
         if experts.size:
             shifts[usable] = _midpoint_quantiles(self.errors[experts], mass[usable], self.level)
         additive = self.is_additive[:, None]
-        moved = np.where(additive, raw + shifts, np.exp(here + shifts) - self.offset)
+        ratios = np.exp(here + np.where(additive, 0.0, shifts)) - self.offset
+        moved = np.where(additive, raw + shifts, ratios)
         cap = np.fmax(largest, _CAP_OVER_BOUND * raw)
         return np.where(np.isnan(shifts), raw, np.clip(moved, 0.0, cap))
+
+
+    def with_one_more(self, raw: FloatVector, peak: float) -> "Residuals":
+        """Return the residuals with those of one more origin, raw bounds (n_experts,).
+
+        What `residuals` would give, without sorting all anew.
+        """
+        logs = np.log(np.maximum(raw, 0.0) + self.offset)
+        ratios = np.log(peak + self.offset) - logs
+        errors = np.where(self.is_additive, peak - raw, ratios)
+        known = ~np.isnan(errors)
+        n = self.errors.shape[1]
+        below = (self.errors <= errors[:, None]) & self.known
+        at = np.where(known, np.count_nonzero(below, axis=1), n)  # behind those that are equal
+        column = np.arange(n + 1)
+        source = column - (column > at[:, None])
+        is_new = column == at[:, None]
+        source[is_new & (column == n)] = 0  # there is no n-th to read; replaced below
+
+        def insert(old: FloatMatrix, new: FloatVector) -> FloatMatrix:
+            if n == 0:
+                return new[:, None].astype(old.dtype)
+            return np.where(is_new, new[:, None], np.take_along_axis(old, source, axis=1))
+
+        return replace(
+            self,
+            errors=insert(self.errors, np.where(known, errors, 0.0)),
+            logs=insert(self.logs, np.where(known, logs, 0.0)),
+            rank=insert(self.rank, np.full(raw.size, n)),
+            known=insert(self.known, known),
+        )
 
 
 def residuals(

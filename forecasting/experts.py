@@ -103,7 +103,7 @@ class DayProfile:
     is_additive: bool = False
     method: str = "seasonal-naive"
     needs_usual_day: bool = False
-    n_days: int = 20
+    n_days: int = 19
     around_seconds: float = 900.0
     min_days: int = 2
 

@@ -18,7 +18,7 @@ from forecasting.origins import origins
 from forecasting.past import Past
 from forecasting.running import Running
 from forecasting.series import Series
-from forecasting.walk import Record, Walk, known_origins, read_record
+from forecasting.walk import Record, Walk, extended, read_record, scored
 
 
 class Stage(NamedTuple):
@@ -117,17 +117,17 @@ class FittedMixture:
         places = new if is_origin else np.append(new, here)
         at = past.times(places)
         raw = self.model.ask(past, places)
-        if new.size:
-            grown = walk.grown(at[: new.size], raw[:, : new.size], np.full((len(raw), new.size), np.nan))
+        n_before, n_new = walk.at.size, new.size
+        walk = walk.grown(at[:n_new], raw[:, :n_new], np.full((len(raw), n_new), np.nan))
+        if record is None:
+            record = read_record(walk, asked, self.additive)
         else:
-            grown = walk
-        if record is None or new.size or known_origins(walk.at, asked) > record.n_known:
-            record = read_record(grown, asked, self.additive)
+            record = extended(record, walk, asked)
         bounds = record.correct(raw, at, asked)
-        if new.size:
-            grown.bounds[:, walk.at.size :] = bounds[:, : new.size]
-            record = record.scored(grown, asked)
-        return grown, record, raw[:, -1], bounds[:, -1]
+        walk.bounds[:, n_before:] = bounds[:, :n_new]
+        if record.at.size > n_before:  # after a pause, outcomes of new origins are known at once
+            record = scored(record, walk, asked)
+        return walk, record, raw[:, -1], bounds[:, -1]
 
     @property
     def additive(self) -> BoolVector:

@@ -18,7 +18,7 @@ from forecasting.past import Past
 from forecasting.series import Series
 from forecasting.shape import Features, read_features
 
-LESSON_SECONDS = 13 * DAY_SECONDS
+LESSON_SECONDS = 12 * DAY_SECONDS
 LOOK_BACK_SECONDS = 8 * DAY_SECONDS  # how far before a row its features read
 MIN_LESSON_SECONDS = 1.5 * DAY_SECONDS
 MIN_LESSON_ROWS = 100

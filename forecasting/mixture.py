@@ -5,9 +5,9 @@
    residuals (`conformal`), and is scored when the outcome is known (`walk`).
 3. The answer is the mean of the corrected bounds, in logarithms, weighted by discounted loss.
 
-A fit walks through the last five days as if it had been there, refits included; so a process
+A fit walks through the last six days as if it had been there, refits included; so a process
 that starts now answers like one that ran all the time. One that has a fit of an earlier day goes
-on from it: it learns once instead of six times, and the answers are the same bits as long as
+on from it: it learns once instead of seven times, and the answers are the same bits as long as
 both read the 26 days before the last midnight, or everything there is.
 """
 

@@ -108,14 +108,14 @@ class Past:
 
     def mean(self, places: FloatVector, seconds: float) -> FloatVector:
         """Return the mean of what was observed in the `seconds` up to each place, at most a day."""
-        return self.means(places, [seconds])[0]
+        return self.means(places[None], [seconds])[0]
 
-    def means(self, places: FloatVector, lengths: Sequence[float]) -> FloatMatrix:
-        """Return the means of several lengths in seconds, (n_lengths, ...)."""
+    def means(self, places: FloatMatrix, lengths: Sequence[float]) -> FloatMatrix:
+        """Return means of several lengths in seconds; line i of the places with length i."""
         n_windows = np.array([self.steps(seconds) for seconds in lengths])
         is_earlier = self.sums.first > 0 and bool((places < self.sums.first + n_windows.max()).any())
         sums = self._whole if is_earlier else self.sums
-        return sums.mean(places, n_windows.reshape(-1, *(1 for _ in places.shape)))
+        return sums.mean(places, n_windows.reshape(-1, *(1 for _ in places.shape[1:])))
 
     def level(self, places: FloatVector) -> FloatVector:
         """Return the mean of the last quarter of an hour."""
@@ -156,8 +156,17 @@ class Past:
 
     def past_days(self, places: FloatVector, n_days: int) -> FloatMatrix:
         """Return the places at the same clock time 1 to `n_days` days before, (n_days, ...)."""
-        times = same_clock_times(self.times(places), self.task.zone, n_days=n_days)
-        return np.floor((times - self.history.start_at) / self.history.step_seconds)
+        for known, found in self._days:
+            if known is places and len(found) >= n_days:
+                return found[:n_days]
+        times = same_clock_times(self.times(places), self.task.zone, n_days=max(n_days, 20))
+        found = np.floor((times - self.history.start_at) / self.history.step_seconds)
+        self._days[:] = [(places, found)]
+        return found[:n_days]
+
+    @cached_property
+    def _days(self) -> list[tuple[FloatVector, FloatMatrix]]:
+        return []  # features and profile ask for the same places
 
     def days(self, places: FloatVector) -> FloatVector:
         """Return the number of the local day, 0 on 1970-01-01."""

@@ -51,7 +51,7 @@ class Running:
         self._n = first
         start_at = history.start_at + first * step
         self._demand = DaySums(2, start_at=start_at, step_seconds=step)
-        self._restless = DaySums(4, start_at=start_at, step_seconds=step)
+        self._restless = DaySums(5, start_at=start_at, step_seconds=step)
         # The grid: points whose number since 1970 is a multiple of the stride.
         self.stride = n_steps(GRID_SECONDS, step)
         self._number = round(history.start_at / step)  # of the history's first point, since 1970
@@ -74,7 +74,7 @@ class Running:
         moved = ~np.isnan(moves)
         here = np.where(seen, logs[1:], 0.0)
         squares = np.where(moved, moves * moves, 0.0)
-        self._restless.extend(np.stack([here, here * here, squares, moved]))
+        self._restless.extend(np.stack([here, here * here, seen, squares, moved]))
         self._n = values.size
         self._extend_rises(reader)
 
@@ -102,8 +102,7 @@ class Running:
         """Return spread of the logarithms and mean square of their moves in windows."""
         inside, held = _held(self._restless, places - self.first)
         windows = n_windows.astype(np.intp)
-        logs, squares, moves, n_moves = self._restless.windows(held, windows)
-        seen = self._demand.windows(held, windows, slice(1, 2))[0]
+        logs, squares, seen, moves, n_moves = self._restless.windows(held, windows)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = logs / seen
             spread = np.sqrt(np.maximum(squares / seen - mean * mean, 0.0))

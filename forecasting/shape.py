@@ -13,8 +13,10 @@ import numpy as np
 from forecasting.arrays import BoolVector, FloatMatrix, FloatVector
 from forecasting.localtime import day_angle
 from forecasting.past import Past, first_known, mean_known
+from forecasting.running import LEVEL_SECONDS
 
 N_WEEK_DAYS = 7
+_MEANS = (LEVEL_SECONDS, 300.0, 3600.0, 180.0, 600.0, 1800.0, 10_800.0, 86_400.0)
 _SMOOTHING_SECONDS = 900.0
 
 
@@ -46,12 +48,14 @@ def read_features(past: Past, places: FloatVector) -> Features:
     here = past.newest(places)
     days = past.past_days(places, N_WEEK_DAYS)
     peaks = past.logs(past.known_peak(days, now=places))
-    day_levels = past.logs(past.level(days))
-    lengths = (900.0, 300.0, 3600.0, 180.0, 600.0, 1800.0, 10_800.0, 86_400.0)
-    log_level, *means, day_mean = past.logs(past.means(here, lengths))
+    # All means are read at once: at a tick, a call costs more than what it works out.
+    ends = np.concatenate((np.broadcast_to(here, (len(_MEANS), *here.shape)), days[:1], days))
+    lengths = (*_MEANS, 3600.0, *[LEVEL_SECONDS] * len(days))
+    log_means = past.logs(past.means(ends, lengths))
+    log_level, *means, day_mean, hour_before = log_means[: len(_MEANS) + 1]
+    day_levels = log_means[len(_MEANS) + 1 :]
     maxima = [past.logs(past.maximum(here, minutes * 60.0)) for minutes in (15, 60, 5, 180)]
     next_window = past.logs(past.known_peak(days[0] + past.n_horizon, now=places))
-    hour_before = past.logs(past.mean(days[0], 3600.0))
     spread, moves = _restlessness(past, here)
     highest, lowest, middle = _range(peaks)
     relative_core = [
@@ -115,10 +119,13 @@ def _rises(past: Past, places: FloatVector, days: FloatMatrix, exact: FloatMatri
     known = sums.rank(places - past.n_horizon)
     ends = np.minimum(sums.rank(days) + n_side, known)
     n_around = (2 * n_side + 1 - (sums.rank(days) + n_side - ends)).astype(np.intp)
-    smoothed = sums.mean_rise(ends, np.maximum(n_around, 0))
     n_hour, n_day = (max(1, past.steps(s) // sums.stride) for s in (3600.0, 86_400.0))
+    ends = np.concatenate((ends, known[None], known[None]))
+    lengths = np.concatenate(
+        (np.maximum(n_around, 0), np.full((1, places.size), n_hour), np.full((1, places.size), n_day))
+    )
+    *smoothed, of_hour, of_day = sums.mean_rise(ends, lengths)
     recent = sums.rises(known[:, None] - np.arange(n_hour))
-    realised = sums.mean_rise(known, np.array([[n_hour], [n_day]]))
     three = exact[:3]
     return np.stack(
         [
@@ -129,12 +136,12 @@ def _rises(past: Past, places: FloatVector, days: FloatMatrix, exact: FloatMatri
             np.fmax.reduce(exact, axis=0),
             np.fmin.reduce(exact, axis=0),
             smoothed[0],
-            mean_known(smoothed[:3]),
-            mean_known(smoothed),
+            mean_known(np.stack(smoothed[:3])),
+            mean_known(np.stack(smoothed)),
             first_known([smoothed[6], smoothed[0]]),
-            realised[0],
+            of_hour,
             np.fmax.reduce(recent, axis=1),
-            realised[1],
+            of_day,
         ]
     )
 

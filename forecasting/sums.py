@@ -24,7 +24,7 @@ class DaySums:
     def __init__(self, n_terms: int, *, start_at: float, step_seconds: float) -> None:
         self._step = step_seconds
         self._first = start_at
-        self._room = np.empty((n_terms, 0))
+        self._room = np.zeros((n_terms, 1))
         self.n = 0
 
     def extend(self, terms: FloatMatrix) -> None:
@@ -44,25 +44,25 @@ class DaySums:
             begin = end
         self.n = n
 
-    def windows(
-        self, ends: FloatVector, n_windows: IndexVector, terms: slice = slice(None)
-    ) -> FloatMatrix:
+    def windows(self, ends: FloatVector, n_windows: IndexVector) -> FloatMatrix:
         """Return the sums over the `n_windows` points up to `ends`, (n_terms, ...).
 
         `n_windows` and `ends` broadcast; what lies before the first point counts nothing. An end
         must be a whole number in [0, n).
         """
-        sums = self._room[terms]
-        ends = np.broadcast_to(ends, np.broadcast_shapes(ends.shape, n_windows.shape))
+        sums = self._room
+        if ends.shape != n_windows.shape:
+            ends = np.broadcast_to(ends, np.broadcast_shapes(ends.shape, n_windows.shape))
         last = ends.astype(np.intp)
         before = np.maximum(last - n_windows, -1)
         day = np.floor((self._first + ends * self._step) / DAY_SECONDS)
-        begin, earlier = self._begin_of(day), self._begin_of(day - 1.0)
+        begin = self._begin_of(day)
         inside = before >= begin
         # Index -1 reads what the mask throws away.
         total = sums[:, last] - np.where(inside, sums[:, before], 0.0)
         crosses = before + 1 < begin
         if crosses.any():
+            earlier = self._begin_of(day - 1.0)
             head = np.where(before >= earlier, sums[:, before], 0.0)
             total = total + np.where(crosses, sums[:, np.maximum(begin - 1, 0)] - head, 0.0)
         return total

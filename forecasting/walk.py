@@ -2,7 +2,7 @@
 
 At each origin only what was known then is used. So the walk is the memory of the mixture and its
 backtest at once, and two processes with the same data walk the same way: a corrected bound rests
-on the raw ones of three days, a weight on the corrected ones of two.
+on the raw ones of three days, a weight on the corrected ones of three.
 """
 
 from dataclasses import dataclass, replace
@@ -10,17 +10,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecasting.arrays import BoolVector, FloatMatrix, FloatVector
-from forecasting.conformal import Residuals, mixture_weights, residuals
+from forecasting.conformal import Residuals, mixture_weights, residuals, weighted_quantile
 from forecasting.past import Past
 from forecasting.scores import pinball_each
 
 CALIBRATION_SECONDS = 3 * 86_400.0  # how long an outcome corrects bounds
-WEIGHING_SECONDS = 2 * 86_400.0  # how long it weighs experts
+WEIGHING_SECONDS = 3 * 86_400.0  # how long it weighs experts
 WALK_SECONDS = CALIBRATION_SECONDS + WEIGHING_SECONDS
 LARGEST_SECONDS = 14 * 86_400.0  # of the cap on a corrected bound
 HALF_LIFE_SECONDS = 86_400.0  # of a loss in the weights
 ROUND_SECONDS = 600.0
 OTHER_MINUTE_WEIGHT = 0.3
+LIFT_SECONDS = 6 * 3600.0  # half-life of an outcome that says whether the mixture held
+LIFT_RATIO = 0.5
+LIFT_SLACK = 0.02  # of the level: what chance explains is left alone
+MIN_LIFT_OUTCOMES = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,9 @@ class Walk:
         return Walk(at=self.at[kept:], raw=self.raw[:, kept:], bounds=self.bounds[:, kept:])
 
     def grown(self, at: FloatVector, raw: FloatMatrix, bounds: FloatMatrix) -> "Walk":
-        """Return the walk after further origins `at` (m,)."""
+        """Return the walk after further origins `at` (m,); the same one for none."""
+        if at.size == 0:
+            return self
         return Walk(
             at=np.concatenate((self.at, at)),
             raw=np.concatenate((self.raw, raw), axis=1),
@@ -86,20 +92,16 @@ def walked(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """Origins with what came after them. `at` is (n,), `peaks` (n,), `losses` of corrected bounds (E, n).
+    """Origins whose outcome is known: `at`, `peaks` (n,), and what experts' bounds were worth.
 
-    `n_known` outcomes, the first ones, were known when the record was read.
+    `bounds`, corrected, and their `losses` are (E, n).
     """
 
     at: FloatVector
-    n_known: int
     peaks: FloatVector
     residuals: Residuals
+    bounds: FloatMatrix
     losses: FloatMatrix
-
-    def scored(self, walk: Walk, past: Past) -> "Record":
-        """Return the record with the losses of a walk whose newest bounds were not there yet."""
-        return replace(self, losses=pinball_each(self.peaks, walk.bounds, past.task.level))
 
     def counts(self, now: FloatVector, past: Past, window: float) -> FloatMatrix:
         """Return how much each outcome counts at the times `now`, (m, n); 0 if not known then.
@@ -127,32 +129,78 @@ class Record:
         usable = ~np.isnan(bounds)
         if not usable.any():
             return float("nan"), np.zeros(bounds.size)
-        weights = self.weights(past, now, usable)
-        logs = past.logs(np.where(usable, bounds, 0.0))
-        return max(0.0, float(np.exp(weights @ logs) - past.offset)), weights
-
-    def weights(self, past: Past, now: float, usable: BoolVector) -> FloatVector:
-        """Return how much each expert counts at `now`, (E,)."""
         counts = self.counts(np.array([now]), past, WEIGHING_SECONDS)[0]
-        recent = slice(int(np.searchsorted(self.at, now - WEIGHING_SECONDS)), None)
-        discount = counts[recent] * np.exp2(-(now - self.at[recent]) / HALF_LIFE_SECONDS)
-        known = discount > 0  # sums over the same outcomes, whatever else the record holds
-        return mixture_weights(self.losses[:, recent][:, known], discount[known], usable)
+        discount = counts * np.exp2(-(now - self.at) / HALF_LIFE_SECONDS)
+        use = discount > 0  # sums over the same outcomes, whatever else the record holds
+        weights = mixture_weights(self.losses[:, use], discount[use], usable)
+        lift = self._lift(past, weights, counts * np.exp2(-(now - self.at) / LIFT_SECONDS))
+        logs = past.logs(np.where(usable, bounds, 0.0))
+        return max(0.0, float(np.exp(weights @ logs + lift) - past.offset)), weights
+
+    def _lift(self, past: Past, weights: FloatVector, discount: FloatVector) -> float:
+        """Return by how much, in logarithms, to lift a mixture that held too seldom of late.
+
+        Each expert is calibrated over days; where demand drifts within hours all of them lag
+        together. The present mixture is laid over the bounds of the last hours: where it did not
+        hold as often as it says, half of what it lacked is added. Like adaptive conformal
+        inference (Gibbs & Candes 2021) this follows the coverage online, but one-sided, and
+        bounded by errors that were seen.
+        """
+        has_say = weights > 0
+        use = discount > 0
+        bounds = self.bounds[np.ix_(has_say, use)]
+        lacked = past.logs(self.peaks[use]) - weights[has_say] @ past.logs(bounds)
+        known = ~np.isnan(lacked)
+        if np.count_nonzero(known) < MIN_LIFT_OUTCOMES:
+            return 0.0
+        lacked, count = lacked[known], discount[use][known]
+        held = float(count[lacked <= 0].sum() / count.sum())
+        if held >= past.task.level - LIFT_SLACK:
+            return 0.0
+        return LIFT_RATIO * max(0.0, weighted_quantile(lacked, count, past.task.level))
 
 
 def read_record(walk: Walk, past: Past, is_additive: BoolVector) -> Record:
-    """Return the record of a walk with the outcomes that the history of `past` holds."""
-    peaks = past.peak(np.rint((walk.at - past.history.start_at) / past.history.step_seconds))
-    level = past.task.level
-    return Record(
-        at=walk.at,
-        n_known=known_origins(walk.at, past),
-        peaks=peaks,
-        residuals=residuals(
-            walk.raw, peaks, level=level, offset=past.offset, is_additive=is_additive
-        ),
-        losses=pinball_each(peaks, walk.bounds, level),
+    """Return the record of a walk, of the outcomes that the history of `past` holds."""
+    n = known_origins(walk.at, past)
+    peaks, level = _peaks(walk.at[:n], past), past.task.level
+    said = residuals(
+        walk.raw[:, :n], peaks, level=level, offset=past.offset, is_additive=is_additive
     )
+    bounds = walk.bounds[:, :n]
+    losses = pinball_each(peaks, bounds, level)
+    return Record(at=walk.at[:n], peaks=peaks, residuals=said, bounds=bounds, losses=losses)
+
+
+def extended(record: Record, walk: Walk, past: Past) -> Record:
+    """Return the record with the outcomes of a walk that have become known since."""
+    n, n_known = record.at.size, known_origins(walk.at, past)
+    if n_known == n:
+        return record
+    peaks = _peaks(walk.at[n:n_known], past)
+    said = record.residuals
+    for number, peak in enumerate(peaks):
+        said = said.with_one_more(walk.raw[:, n + number], float(peak))
+    bounds = walk.bounds[:, :n_known]
+    losses = pinball_each(peaks, bounds[:, n:], past.task.level)
+    return Record(
+        at=walk.at[:n_known],
+        peaks=np.concatenate((record.peaks, peaks)),
+        residuals=said,
+        bounds=bounds,
+        losses=np.concatenate((record.losses, losses), axis=1),
+    )
+
+
+def scored(record: Record, walk: Walk, past: Past) -> Record:
+    """Return the record with the bounds of the walk, where they were filled in after it."""
+    bounds = walk.bounds[:, : record.at.size]
+    losses = pinball_each(record.peaks, bounds, past.task.level)
+    return replace(record, bounds=bounds, losses=losses)
+
+
+def _peaks(at: FloatVector, past: Past) -> FloatVector:
+    return past.peak(np.rint((at - past.history.start_at) / past.history.step_seconds))
 
 
 def known_origins(at: FloatVector, past: Past) -> int:
