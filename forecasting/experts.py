@@ -4,10 +4,12 @@ An expert says whether its errors are proportional to demand (`is_additive` Fals
 log ratios) or not (calibrated on differences).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.arrays import FloatMatrix, FloatVector
 from forecasting.lessons import Lesson
@@ -159,6 +161,10 @@ class DirectRegression:
         model = lesson.regression(is_wide=self.is_wide, ridge=self.ridge)
         return FittedRegression(is_wide=self.is_wide, model=model)
 
+    def restored(self, arrays: Mapping[str, NDArray[Any]]) -> "FittedRegression":
+        """Return what `arrays` of the fitted expert gave."""
+        return FittedRegression(is_wide=self.is_wide, model=LinearModel.restored(arrays))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedRegression:
@@ -172,3 +178,7 @@ class FittedRegression:
         """Return level times rise."""
         rows = features.rows if self.is_wide else features.core
         return np.maximum(np.exp(features.log_level + self.model.rises(rows)) - past.offset, 0.0)
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return all that was learnt."""
+        return self.model.arrays()

@@ -1,6 +1,6 @@
 """A fitted mixture: what is asked at every tick."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from forecasting.arrays import BoolVector, FloatVector
 from forecasting.daymodel import DayModel
 from forecasting.experts import Expert
-from forecasting.fingerprints import Fingerprint
+from forecasting.fingerprints import Fingerprint, fingerprints, holds
 from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import Task
 from forecasting.lessons import LOOK_BACK_SECONDS
@@ -18,7 +18,7 @@ from forecasting.origins import origins
 from forecasting.past import Past
 from forecasting.running import Running
 from forecasting.series import Series
-from forecasting.walk import Record, Walk, extended, read_record, scored
+from forecasting.walk import CALIBRATION_SECONDS, Record, Walk, extended, read_record, scored
 
 
 class Stage(NamedTuple):
@@ -67,6 +67,21 @@ class FittedMixture:
         """Return how much each expert counts in the forecast at `history.end_at`, by name."""
         _, weights, _ = self._answer(history)
         return {expert.name: float(w) for expert, w in zip(self.experts, weights, strict=True)}
+
+    def up_to_date(self) -> "FittedMixture":
+        """Return the same mixture with all that it has walked since its fit, to be stored.
+
+        It answers the same bits, only sooner.
+        """
+        kept = self.memory.newest()
+        if kept is None or not holds(self.seen, kept[0]):
+            return self
+        history, stage = kept
+        seen = [one for one in self.seen if one.begin_at < history.start_at]
+        walk = stage.walk.since(stage.walk.last_at - CALIBRATION_SECONDS)
+        return replace(
+            self, walk=walk, seen=(*seen, *fingerprints(history)), memory=Memory()
+        )
 
     def _answer(self, history: Series) -> tuple[float, FloatVector, str]:
         newest = history.values[-1] if len(history) else np.nan

@@ -4,9 +4,12 @@ The target is ``log(Y + c) - log(level + c)``: how far the peak of the window ri
 recent level (quantile regression: Koenker & Bassett 1978).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.arrays import FloatMatrix, FloatVector, read_only
 from forecasting.regression import quantile_coefficients
@@ -32,6 +35,27 @@ class LinearModel:
         design = _design(features, self.centre, self.scale)
         raw = (design * self.coefficients).sum(axis=1)  # not @: its bits depend on the row count
         return np.asarray(np.clip(raw, self.lowest, self.highest + RISE_MARGIN))
+
+    def arrays(self) -> dict[str, FloatVector]:
+        """Return all of it by name, see `forecasting.state`."""
+        return {
+            "centre": self.centre,
+            "scale": self.scale,
+            "coefficients": self.coefficients,
+            "range": np.array([self.lowest, self.highest]),
+        }
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> "LinearModel":
+        """Return the model that gave `arrays`."""
+        lowest, highest = arrays["range"].tolist()
+        return cls(
+            centre=arrays["centre"],
+            scale=arrays["scale"],
+            coefficients=arrays["coefficients"],
+            lowest=lowest,
+            highest=highest,
+        )
 
 
 def fit_linear(

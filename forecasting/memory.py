@@ -30,6 +30,11 @@ class Memory(Generic[T]):
         """Remember `result`."""
         self._kept[:] = [(history, result)]
 
+    def newest(self) -> tuple[Series, T] | None:
+        """Return what is kept without taking it, to be read only."""
+        kept = self._kept[:]
+        return kept[0] if kept else None
+
     def take(self, history: Series) -> T | None:
         """Return the result for an earlier stage of `history`, None if there is none."""
         try:

@@ -27,7 +27,7 @@ from forecasting.localtime import DAY_SECONDS
 from forecasting.origins import origins
 from forecasting.past import Past
 from forecasting.series import Series
-from forecasting.walk import WALK_SECONDS, WEIGHING_SECONDS, Walk, empty_walk, walked
+from forecasting.walk import CALIBRATION_SECONDS, WALK_SECONDS, WEIGHING_SECONDS, Walk, empty_walk, walked
 
 LONG_SECONDS = 14 * DAY_SECONDS
 READ_SECONDS = LESSON_SECONDS + LOOK_BACK_SECONDS  # what a refit rests on
@@ -83,7 +83,7 @@ class Mixture:
             begin_at=max(begin_at, refit_at - READ_SECONDS),
             experts=self.experts,
             model=model,
-            walk=walk,
+            walk=walk.since(walk.last_at - CALIBRATION_SECONDS),
             seen=fingerprints(history),
         )
 
@@ -104,9 +104,11 @@ class Mixture:
         """Return `previous` if it is a fit of this mixture on an earlier stage of `history`."""
         if not isinstance(previous, FittedMixture) or previous.experts != self.experts:
             return None
-        if previous.model.task != task or not holds(previous.seen, history):
+        if previous.task != task or previous.model.task != task:
             return None
-        return previous
+        if not holds(previous.seen, history):
+            return None
+        return previous.up_to_date()
 
 
 def span(history: Series) -> tuple[float, float]:

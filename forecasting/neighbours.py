@@ -5,9 +5,12 @@ feature counts in the distance as much as it counts in a ridge regression of the
 features without a say do not decide who is a neighbour.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.arrays import FloatMatrix, FloatVector, read_only
 from forecasting.experts import known_quantile
@@ -54,6 +57,18 @@ class Neighbours:
             ),
         )
 
+    def restored(self, arrays: Mapping[str, NDArray[Any]]) -> "FittedNeighbours":
+        """Return what `arrays` of the fitted expert gave."""
+        return FittedNeighbours(
+            expert=self,
+            level=float(arrays["level"][0]),
+            model=LinearModel.restored(arrays),
+            table=Table(codes=arrays["codes"]),
+            weights=arrays["weights"],
+            squares=arrays["squares"],
+            residuals=arrays["residuals"],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedNeighbours:
@@ -77,6 +92,17 @@ class FittedNeighbours:
         rises = self.model.rises(rows) + known_quantile(self.residuals[near], self.level)
         rises = np.clip(rises, self.model.lowest, self.model.highest + RISE_MARGIN)
         return np.maximum(np.exp(features.log_level + rises) - past.offset, 0.0)
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return all that was learnt."""
+        return {
+            **self.model.arrays(),
+            "level": np.array([self.level]),
+            "codes": self.table.codes,
+            "weights": self.weights,
+            "squares": self.squares,
+            "residuals": self.residuals,
+        }
 
     def _products(self, rows: FloatMatrix) -> FloatMatrix:
         """Return the weighted products with each row of the past, (m, n).

@@ -23,7 +23,7 @@ ROUND_SECONDS = 600.0
 OTHER_MINUTE_WEIGHT = 0.3
 LIFT_SECONDS = 6 * 3600.0  # half-life of an outcome that says whether the mixture held
 LIFT_RATIO = 0.5
-LIFT_SLACK = 0.02  # of the level: what chance explains is left alone
+LIFT_SLACK = 0.05  # of the level: what chance explains is left alone
 MIN_LIFT_OUTCOMES = 48
 
 
