@@ -10,10 +10,14 @@ one, and the other way round. A cap holds what remains.
 """
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.arrays import BoolMatrix, BoolVector, FloatMatrix, FloatVector, IndexVector
+
+T = TypeVar("T", bound=np.generic)
 
 MIN_RESIDUALS = 12
 ETA = 8.0  # an expert a quarter worse than the best counts an eighth
@@ -70,7 +74,6 @@ class Residuals:
         cap = np.fmax(largest, _CAP_OVER_BOUND * raw)
         return np.where(np.isnan(shifts), raw, np.clip(moved, 0.0, cap))
 
-
     def with_one_more(self, raw: FloatVector, peak: float) -> "Residuals":
         """Return the residuals with those of one more origin, raw bounds (n_experts,).
 
@@ -88,16 +91,16 @@ class Residuals:
         is_new = column == at[:, None]
         source[is_new & (column == n)] = 0  # there is no n-th to read; replaced below
 
-        def insert(old: FloatMatrix, new: FloatVector) -> FloatMatrix:
+        def insert(old: NDArray[T], new: NDArray[T]) -> NDArray[T]:
             if n == 0:
-                return new[:, None].astype(old.dtype)
+                return new[:, None]
             return np.where(is_new, new[:, None], np.take_along_axis(old, source, axis=1))
 
         return replace(
             self,
             errors=insert(self.errors, np.where(known, errors, 0.0)),
             logs=insert(self.logs, np.where(known, logs, 0.0)),
-            rank=insert(self.rank, np.full(raw.size, n)),
+            rank=insert(self.rank, np.full(raw.size, n, dtype=np.intp)),
             known=insert(self.known, known),
         )
 

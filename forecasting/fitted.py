@@ -7,6 +7,7 @@ import numpy as np
 
 from forecasting.arrays import BoolVector, FloatVector
 from forecasting.daymodel import DayModel
+from forecasting.drift import has_drifted
 from forecasting.experts import Expert
 from forecasting.fingerprints import Fingerprint, fingerprints, holds
 from forecasting.forecast import Forecast, NotEnoughHistory
@@ -68,6 +69,40 @@ class FittedMixture:
         _, weights, _ = self._answer(history)
         return {expert.name: float(w) for expert, w in zip(self.experts, weights, strict=True)}
 
+    def at_horizon(self, history: Series, horizon_seconds: float) -> "FittedMixture":
+        """Return the same experts, calibrated and weighed for another window; no refit.
+
+        They say what they learnt about their own window, and residuals against the peaks of the
+        one that is asked for turn that into a bound with the wanted quantile. Good for windows
+        that are not much shorter than the one learnt, see `several.can_answer`.
+        """
+        if horizon_seconds == self.task.horizon_seconds:
+            return self
+        asked = replace(self.task, horizon_seconds=horizon_seconds)
+        fitted = replace(self, task=asked, memory=Memory())
+        history = history.between(self.begin_at, history.end_at)
+        past = Past(history=history, task=asked, offset=self.model.offset)
+        walk = replace(self.walk, bounds=np.full_like(self.walk.bounds, np.nan))
+        record = read_record(walk, past, self.additive)
+        bounds = record.correct(walk.raw, walk.at, past) if walk.at.size else walk.bounds
+        return replace(fitted, walk=replace(walk, bounds=bounds))
+
+    def needs_refit(self, history: Series) -> bool:
+        """Return whether the learners lost their footing since the fit, so that a refit pays.
+
+        They have when, over the outcomes of the last hours, the mixture of experts lost several
+        times as much as over the days before, relative to demand, or held far too seldom. Never
+        sooner than four hours after what was learnt, which may lie an hour before the fit, so
+        that refits are three hours apart at least. Read from
+        what the last `forecast` left behind; False before any.
+        """
+        kept = self.memory.newest()
+        if kept is None or kept[0].end_at > history.end_at:
+            return False
+        return has_drifted(
+            kept[1].record, fitted_at=self.model.at, now=history.end_at, level=self.task.level
+        )
+
     def up_to_date(self) -> "FittedMixture":
         """Return the same mixture with all that it has walked since its fit, to be stored.
 
@@ -78,10 +113,10 @@ class FittedMixture:
             return self
         history, stage = kept
         seen = [one for one in self.seen if one.begin_at < history.start_at]
-        walk = stage.walk.since(stage.walk.last_at - CALIBRATION_SECONDS)
-        return replace(
-            self, walk=walk, seen=(*seen, *fingerprints(history)), memory=Memory()
-        )
+        # What was said after the next midnight is said anew by a refit, see `Mixture.fit`.
+        day_end_at = (self.model.at // DAY_SECONDS + 1) * DAY_SECONDS
+        walk = stage.walk.since(min(stage.walk.last_at, day_end_at) - CALIBRATION_SECONDS)
+        return replace(self, walk=walk, seen=(*seen, *fingerprints(history)), memory=Memory())
 
     def _answer(self, history: Series) -> tuple[float, FloatVector, str]:
         newest = history.values[-1] if len(history) else np.nan
@@ -106,7 +141,7 @@ class FittedMixture:
         )
         if running is None:
             from_at = np.floor(self.model.at / DAY_SECONDS) * DAY_SECONDS - LOOK_BACK_SECONDS
-            first = int(round((from_at - history.start_at) / history.step_seconds))
+            first = round(float(from_at - history.start_at) / history.step_seconds)
             if 0 < first < len(history):
                 object.__setattr__(past, "running", Running(past, first=first))
         return past

@@ -27,7 +27,14 @@ from forecasting.localtime import DAY_SECONDS
 from forecasting.origins import origins
 from forecasting.past import Past
 from forecasting.series import Series
-from forecasting.walk import CALIBRATION_SECONDS, WALK_SECONDS, WEIGHING_SECONDS, Walk, empty_walk, walked
+from forecasting.walk import (
+    CALIBRATION_SECONDS,
+    WALK_SECONDS,
+    WEIGHING_SECONDS,
+    Walk,
+    empty_walk,
+    walked,
+)
 
 LONG_SECONDS = 14 * DAY_SECONDS
 READ_SECONDS = LESSON_SECONDS + LOOK_BACK_SECONDS  # what a refit rests on
@@ -62,6 +69,9 @@ class Mixture:
         moments = refits(walk_from, refit_at)
         if kept is not None and kept.model.at > refit_at:
             moments.append(kept.model.at)
+        if kept is not None:  # what ticks said after the refit that is due now is said anew
+            later = [moment for moment in moments if moment > kept.model.at]
+            walk = walk.before(later[0] if later else np.inf)
         last_hour = float(np.floor(history.end_at / HOUR_SECONDS) * HOUR_SECONDS)
         if has_drifted and last_hour > moments[-1]:
             moments.append(last_hour)

@@ -52,9 +52,7 @@ class Neighbours:
             table=table,
             weights=read_only(weights),
             squares=read_only(np.einsum("ij,ij,j->i", standard, standard, weights)),
-            residuals=read_only(
-                lesson.rises - model.rises(lesson.rows(is_wide=self.is_wide))
-            ),
+            residuals=read_only(lesson.rises - model.rises(lesson.rows(is_wide=self.is_wide))),
         )
 
     def restored(self, arrays: Mapping[str, NDArray[Any]]) -> "FittedNeighbours":
@@ -115,10 +113,12 @@ class FittedNeighbours:
         unit = _QUERY_STEPS / np.maximum(np.abs(weighted).max(axis=1, keepdims=True), 1e-300)
         codes = _columns(self.table, is_wide=self.expert.is_wide, n=rows.shape[1])
         products = np.rint(weighted * unit).astype(np.float32) @ codes.T
-        return products / (unit * CODE_STEPS)
+        return np.asarray(products / (unit * CODE_STEPS), dtype=np.float64)
 
 
-def _columns(table: Table, *, is_wide: bool, n: int) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
+def _columns(
+    table: Table, *, is_wide: bool, n: int
+) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
     """Return the codes of the first `n` features, the small set comes first, as single floats."""
     codes = table.codes if is_wide else table.codes[:, :n]
     return codes.astype(np.float32)

@@ -108,12 +108,14 @@ class Past:
 
     def mean(self, places: FloatVector, seconds: float) -> FloatVector:
         """Return the mean of what was observed in the `seconds` up to each place, at most a day."""
-        return self.means(places[None], [seconds])[0]
+        return np.asarray(self.means(places[None], [seconds])[0])
 
     def means(self, places: FloatMatrix, lengths: Sequence[float]) -> FloatMatrix:
         """Return means of several lengths in seconds; line i of the places with length i."""
         n_windows = np.array([self.steps(seconds) for seconds in lengths])
-        is_earlier = self.sums.first > 0 and bool((places < self.sums.first + n_windows.max()).any())
+        is_earlier = self.sums.first > 0 and bool(
+            (places < self.sums.first + n_windows.max()).any()
+        )
         sums = self._whole if is_earlier else self.sums
         return sums.mean(places, n_windows.reshape(-1, *(1 for _ in places.shape[1:])))
 

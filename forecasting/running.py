@@ -90,7 +90,7 @@ class Running:
         self._rises.extend(np.stack([np.where(known, rises, 0.0), known]))
         self._rise = np.concatenate((self._rise, rises))
 
-    def mean(self, places: FloatVector, n_windows: "np.ndarray | int") -> FloatVector:  # type: ignore[type-arg]
+    def mean(self, places: FloatVector, n_windows: "np.ndarray | int") -> FloatVector:
         """Return the mean of what was observed in the `n_windows` points up to each place.
 
         NaN where nothing was, or outside the sums.
@@ -121,20 +121,20 @@ class Running:
             return np.full(ranks.shape, np.nan)
         return np.where(inside, self._rise[np.where(inside, ranks, 0.0).astype(np.intp)], np.nan)
 
-    def mean_rise(self, ranks: FloatVector, n_windows: "np.ndarray | int") -> FloatVector:  # type: ignore[type-arg]
+    def mean_rise(self, ranks: FloatVector, n_windows: "np.ndarray | int") -> FloatVector:
         """Return the mean rise over the `n_windows` grid points up to each; NaN without any."""
         return _mean(self._rises, ranks, n_windows)
 
 
-def _held(sums: DaySums, places: FloatVector) -> tuple["np.ndarray", FloatVector]:  # type: ignore[type-arg]
+def _held(sums: DaySums, places: FloatVector) -> tuple["np.ndarray", FloatVector]:
     inside = (places >= 0) & (places < sums.n)
     return inside, np.where(inside, places, 0.0)
 
 
-def _mean(sums: DaySums, places: FloatVector, n_windows: "np.ndarray | int") -> FloatVector:  # type: ignore[type-arg]
+def _mean(sums: DaySums, places: FloatVector, n_windows: "np.ndarray | int") -> FloatVector:
     inside, held = _held(sums, places)
     if sums.n == 0:
         return np.full(np.broadcast(places, n_windows).shape, np.nan)
     total, n_seen = sums.windows(held, np.asarray(n_windows, dtype=np.intp))
-    known = inside & (n_seen > 0.5)
+    known = inside & (n_seen > 0)
     return np.where(known, total / np.maximum(n_seen, 1.0), np.nan)

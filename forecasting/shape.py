@@ -122,7 +122,11 @@ def _rises(past: Past, places: FloatVector, days: FloatMatrix, exact: FloatMatri
     n_hour, n_day = (max(1, past.steps(s) // sums.stride) for s in (3600.0, 86_400.0))
     ends = np.concatenate((ends, known[None], known[None]))
     lengths = np.concatenate(
-        (np.maximum(n_around, 0), np.full((1, places.size), n_hour), np.full((1, places.size), n_day))
+        (
+            np.maximum(n_around, 0),
+            np.full((1, places.size), n_hour),
+            np.full((1, places.size), n_day),
+        )
     )
     *smoothed, of_hour, of_day = sums.mean_rise(ends, lengths)
     recent = sums.rises(known[:, None] - np.arange(n_hour))

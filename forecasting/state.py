@@ -169,7 +169,9 @@ def _digest(body: bytes) -> bytes:
 
 def _identity(expert: Expert) -> dict[str, Any]:
     """Return what an expert is and how it was set, as JSON gives it back."""
-    settings = asdict(expert) if is_dataclass(expert) and not isinstance(expert, type) else {}
+    made: object = expert
+    is_settable = is_dataclass(made) and not isinstance(made, type)
+    settings: dict[str, Any] = asdict(made) if is_settable else {}  # type: ignore[call-overload]
     identity = {"kind": type(expert).__qualname__, "name": expert.name, "settings": settings}
     return cast("dict[str, Any]", json.loads(json.dumps(identity, default=repr)))
 
@@ -177,7 +179,8 @@ def _identity(expert: Expert) -> dict[str, Any]:
 def _learnt(expert: Expert, fitted: FittedExpert | None, shelf: _Shelf) -> Any:
     if fitted is None:
         return None
-    if fitted == expert:
+    mine: object = expert
+    if fitted == mine:
         return "nothing"
     if not isinstance(fitted, StoredExpert) or not isinstance(expert, RestoringExpert):
         raise BadState(

@@ -20,7 +20,6 @@ class DaySums:
     Windows may be up to a day long.
     """
 
-
     def __init__(self, n_terms: int, *, start_at: float, step_seconds: float) -> None:
         self._step = step_seconds
         self._first = start_at

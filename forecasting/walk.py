@@ -49,6 +49,11 @@ class Walk:
         kept = int(np.searchsorted(self.at, at))
         return Walk(at=self.at[kept:], raw=self.raw[:, kept:], bounds=self.bounds[:, kept:])
 
+    def before(self, at: float) -> "Walk":
+        """Return the walk without the origins at or after `at`."""
+        kept = int(np.searchsorted(self.at, at))
+        return Walk(at=self.at[:kept], raw=self.raw[:, :kept], bounds=self.bounds[:, :kept])
+
     def grown(self, at: FloatVector, raw: FloatMatrix, bounds: FloatMatrix) -> "Walk":
         """Return the walk after further origins `at` (m,); the same one for none."""
         if at.size == 0:
