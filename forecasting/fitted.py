@@ -174,7 +174,8 @@ class FittedMixture:
         else:
             record = extended(record, walk, asked)
         bounds = record.correct(raw, at, asked)
-        walk.bounds[:, n_before:] = bounds[:, :n_new]
+        if n_new:
+            walk.bounds[:, n_before:] = bounds[:, :n_new]
         if record.at.size > n_before:  # after a pause, outcomes of new origins are known at once
             record = scored(record, walk, asked)
         return walk, record, raw[:, -1], bounds[:, -1]

@@ -64,7 +64,7 @@ def test_the_restored_one_goes_on_alike_over_many_ticks_and_a_refit(
     history: Series, fitted: FittedMixture, stored: bytes
 ) -> None:
     again = from_bytes(stored, MIXTURE.experts)
-    for n_before_end in range(90, 10, -1):
+    for n_before_end in range(100, 10, -1):
         now = until(history, n_before_end)
         assert again.forecast(now) == fitted.forecast(now)
     refits = [MIXTURE.fit(history, one.task, previous=one) for one in (fitted, again)]
