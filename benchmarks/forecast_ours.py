@@ -1,7 +1,10 @@
-"""Prewarm's own forecasters under the protocol: refitted daily, asked at every origin."""
+"""Prewarm's own forecasters under the protocol: refitted daily, asked at every origin.
+
+Costs are processor seconds: of a daily refit that goes on from the one before, and of a tick.
+"""
 
 from collections.abc import Callable
-from time import perf_counter
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,6 +12,8 @@ from forecast_protocol import DAY_SECONDS, Case, Method
 
 from forecasting.arrays import FloatVector
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
+from forecasting.mixture import Mixture
+from forecasting.series import Series
 
 
 def by_protocol(make: Callable[[], Forecaster]) -> Method:
@@ -24,13 +29,22 @@ def by_protocol(make: Callable[[], Forecaster]) -> Method:
         for line in np.flatnonzero(case.is_scored):
             history = case.until(int(case.origins[line]))
             today = history.end_at // DAY_SECONDS
-            begun = perf_counter()
+            begun = process_time()
             if fitted is None or today != day:
-                fitted, day = make().fit(history, task), today
-                fits.append(perf_counter() - begun)
-                begun = perf_counter()
+                fitted, day = _fit(make(), history, task, fitted), today
+                fits.append(process_time() - begun)
+                begun = process_time()
             found[line] = fitted.forecast(history).value
-            asks.append(perf_counter() - begun)
-        return found, float(np.mean(fits)), float(np.median(asks))
+            asks.append(process_time() - begun)
+        refits = fits[1:] or fits  # the first walks through six days, a refit through one
+        return found, float(np.mean(refits)), float(np.median(asks))
 
     return bounds
+
+
+def _fit(
+    forecaster: Forecaster, history: Series, task: Task, previous: FittedForecaster | None
+) -> FittedForecaster:
+    if isinstance(forecaster, Mixture):
+        return forecaster.fit(history, task, previous=previous)
+    return forecaster.fit(history, task)

@@ -15,7 +15,7 @@ from statsmodels.regression.quantile_regression import QuantReg
 
 from forecasting.arrays import FloatMatrix, FloatVector
 from forecasting.forecaster import Task
-from forecasting.mixture import origins
+from forecasting.origins import origins
 from forecasting.past import Past, log_offset
 from forecasting.regression import quantile_coefficients
 from forecasting.shape import read_features

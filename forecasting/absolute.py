@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.arrays import FloatVector
-from forecasting.experts import Lesson, known_quantile
+from forecasting.experts import known_quantile
+from forecasting.lessons import Lesson
 from forecasting.past import Past
 from forecasting.shape import Features
 

@@ -9,11 +9,15 @@ prediction, Guan 2023): the large ratios of quiet hours would otherwise lift the
 one, and the other way round. A cap holds what remains.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from forecasting.arrays import BoolVector, FloatMatrix, FloatVector, IndexVector
+from forecasting.arrays import BoolMatrix, BoolVector, FloatMatrix, FloatVector, IndexVector
+
+T = TypeVar("T", bound=np.generic)
 
 MIN_RESIDUALS = 12
 ETA = 8.0  # an expert a quarter worse than the best counts an eighth
@@ -21,65 +25,103 @@ MIN_SHARE_SCORED = 0.25  # of the origins of the most scored expert
 _HOPELESS = 40.0  # exp(-8 * 40) is still a number
 _FAR_WEIGHT = 0.01  # what a residual at a wholly different level still counts
 _CAP_OVER_BOUND = 1.5  # beyond the largest peak seen, at most this times the raw bound
-_N_LINES = 256  # origins corrected at once, which bounds the memory
+_N_LINES = 16  # origins corrected at once: what fits into the cache is twice as fast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Residuals:
-    """What one expert said at past origins and what came, sorted by the residual.
+    """What experts said at past origins and what came, for each expert sorted by the residual.
 
-    `errors` and `logs` (of the raw bound plus offset) are (n,), `rank` (n,) gives the origin of
-    each.
+    All are (n_experts, n): `errors`, `logs` of the raw bound plus offset, `rank`, the origin of
+    each, and `known`, whether there is one. `is_additive` is (n_experts,).
     """
 
     level: float
     offset: float
-    is_additive: bool
-    errors: FloatVector
-    logs: FloatVector
+    is_additive: BoolVector
+    errors: FloatMatrix
+    logs: FloatMatrix
     rank: IndexVector
+    known: BoolMatrix
 
-    def correct(self, raw: FloatVector, counts: FloatMatrix, largest: FloatVector) -> FloatVector:
-        """Return corrected bounds, (m,); a raw bound as it is where too little is known.
+    def correct(self, raw: FloatMatrix, counts: FloatMatrix, largest: FloatVector) -> FloatMatrix:
+        """Return corrected bounds, (n_experts, m); a raw one as it is where too little is known.
 
-        `raw` is (m,), `counts` (m, n_origins) says how much each outcome counts for each bound,
-        0 if it was not known then, and `largest` (m,) is the largest demand seen until then.
-        NaN stays NaN; nothing is below zero.
+        `raw` is (n_experts, m), `counts` (m, n_origins) says how much each outcome counts for
+        each bound, 0 if it was not known then, and `largest` (m,) is the largest demand seen of
+        late. NaN stays NaN; nothing is below zero.
         """
         found = np.array(raw, dtype=np.float64)
-        for first in range(0, raw.size, _N_LINES):
+        for first in range(0, raw.shape[1], _N_LINES):
             lines = slice(first, first + _N_LINES)
-            found[lines] = self._correct(raw[lines], counts[lines], largest[lines])
+            found[:, lines] = self._correct(raw[:, lines], counts[lines], largest[lines])
         return found
 
-    def _correct(self, raw: FloatVector, counts: FloatMatrix, largest: FloatVector) -> FloatVector:
+    def _correct(self, raw: FloatMatrix, counts: FloatMatrix, largest: FloatVector) -> FloatMatrix:
         here = np.log(np.maximum(raw, 0.0) + self.offset)
-        count = counts[:, self.rank]
-        use = count > 0
-        near = np.exp(-0.5 * (self.logs - here[:, None]) ** 2)
-        mass = count * (_FAR_WEIGHT + (1.0 - _FAR_WEIGHT) * near)
-        shifts = _midpoint_quantiles(self.errors, mass, self.level)
-        shifts[use.sum(axis=1) < MIN_RESIDUALS] = np.nan
-        moved = raw + shifts if self.is_additive else np.exp(here + shifts) - self.offset
+        mass = np.moveaxis(counts[:, self.rank], 0, 1) * self.known[:, None]  # (E, m, n)
+        enough = np.count_nonzero(mass, axis=2) >= MIN_RESIDUALS
+        apart = self.logs[:, None] - here[..., None]
+        mass *= _FAR_WEIGHT + (1.0 - _FAR_WEIGHT) * np.exp(-0.5 * (apart * apart))
+        shifts = np.full(raw.shape, np.nan)
+        usable = enough & ~np.isnan(raw)
+        experts, _ = np.nonzero(usable)
+        if experts.size:
+            shifts[usable] = _midpoint_quantiles(self.errors[experts], mass[usable], self.level)
+        additive = self.is_additive[:, None]
+        ratios = np.exp(here + np.where(additive, 0.0, shifts)) - self.offset
+        moved = np.where(additive, raw + shifts, ratios)
         cap = np.fmax(largest, _CAP_OVER_BOUND * raw)
         return np.where(np.isnan(shifts), raw, np.clip(moved, 0.0, cap))
 
+    def with_one_more(self, raw: FloatVector, peak: float) -> "Residuals":
+        """Return the residuals with those of one more origin, raw bounds (n_experts,).
+
+        What `residuals` would give, without sorting all anew.
+        """
+        logs = np.log(np.maximum(raw, 0.0) + self.offset)
+        ratios = np.log(peak + self.offset) - logs
+        errors = np.where(self.is_additive, peak - raw, ratios)
+        known = ~np.isnan(errors)
+        n = self.errors.shape[1]
+        below = (self.errors <= errors[:, None]) & self.known
+        at = np.where(known, np.count_nonzero(below, axis=1), n)  # behind those that are equal
+        column = np.arange(n + 1)
+        source = column - (column > at[:, None])
+        is_new = column == at[:, None]
+        source[is_new & (column == n)] = 0  # there is no n-th to read; replaced below
+
+        def insert(old: NDArray[T], new: NDArray[T]) -> NDArray[T]:
+            if n == 0:
+                return new[:, None]
+            return np.where(is_new, new[:, None], np.take_along_axis(old, source, axis=1))
+
+        return replace(
+            self,
+            errors=insert(self.errors, np.where(known, errors, 0.0)),
+            logs=insert(self.logs, np.where(known, logs, 0.0)),
+            rank=insert(self.rank, np.full(raw.size, n, dtype=np.intp)),
+            known=insert(self.known, known),
+        )
+
 
 def residuals(
-    raw: FloatVector, peaks: FloatVector, *, level: float, offset: float, is_additive: bool
+    raw: FloatMatrix, peaks: FloatVector, *, level: float, offset: float, is_additive: BoolVector
 ) -> Residuals:
-    """Return the residuals of raw bounds (n,) against peaks (n,); NaN pairs are left out."""
+    """Return the residuals of raw bounds (n_experts, n) against peaks (n,), NaN where unknown."""
     logs = np.log(np.maximum(raw, 0.0) + offset)
-    errors = peaks - raw if is_additive else np.log(peaks + offset) - logs
-    order = np.argsort(errors, kind="stable")  # NaN last
-    order = order[: np.count_nonzero(~np.isnan(errors))]
+    errors = np.where(is_additive[:, None], peaks - raw, np.log(peaks + offset) - logs)
+    rank = np.argsort(errors, axis=1, kind="stable")  # NaN last
+    errors = np.take_along_axis(errors, rank, axis=1)
+    known = ~np.isnan(errors)
     return Residuals(
         level=level,
         offset=offset,
         is_additive=is_additive,
-        errors=errors[order],
-        logs=logs[order],
-        rank=order,
+        errors=np.where(known, errors, 0.0),
+        logs=np.where(known, np.take_along_axis(logs, rank, axis=1), 0.0),
+        rank=rank,
+        known=known,
     )
 
 
@@ -89,30 +131,28 @@ def weighted_quantile(values: FloatVector, weights: FloatVector, level: float) -
     `values` is (n,) with n >= 1. Each value sits in the middle of its weight.
     """
     order = np.argsort(values, kind="stable")
-    return float(_midpoint_quantiles(values[order], weights[None, order], level)[0])
+    return float(_midpoint_quantiles(values[None, order], weights[None, order], level)[0])
 
 
-def _midpoint_quantiles(ranked: FloatVector, weights: FloatMatrix, level: float) -> FloatVector:
-    """Return the quantile of `ranked` (n,) for each line of weights (m, n); NaN without weight."""
-    found = np.full(len(weights), np.nan)
-    if ranked.size == 0:
-        return found
+def _midpoint_quantiles(ranked: FloatMatrix, weights: FloatMatrix, level: float) -> FloatVector:
+    """Return the quantile of each line of `ranked` (m, n) by its weights; NaN without weight."""
     upper = np.cumsum(weights, axis=1)
+    wanted = level * upper[:, -1]
     middle = upper - 0.5 * weights
-    wanted = level * upper[:, -1:]
     counts = weights > 0
-    above = counts & (middle >= wanted)
-    below = counts & ~above
-    lines = np.flatnonzero(counts.any(axis=1))
-    high = above[lines].argmax(axis=1)
-    low = ranked.size - 1 - below[lines, ::-1].argmax(axis=1)
-    high = np.where(above[lines].any(axis=1), high, low)
-    low = np.where(below[lines].any(axis=1), low, high)
-    from_low = wanted[lines, 0] - middle[lines, low]
+    above = middle >= wanted[:, None]
+    above &= counts
+    below = counts ^ above
+    last = weights.shape[1] - 1
+    lines = np.arange(len(weights))
+    high, low = above.argmax(axis=1), last - below[:, ::-1].argmax(axis=1)
+    has_high, has_low = above[lines, high], below[lines, low]
+    high, low = np.where(has_high, high, low), np.where(has_low, low, high)
+    from_low = wanted - middle[lines, low]
     apart = middle[lines, high] - middle[lines, low]
     share = np.where(apart > 0, from_low / np.where(apart > 0, apart, 1.0), 0.0)
-    found[lines] = ranked[low] + share * (ranked[high] - ranked[low])
-    return found
+    found = ranked[lines, low] + share * (ranked[lines, high] - ranked[lines, low])
+    return np.where(has_high | has_low, found, np.nan)
 
 
 def mixture_weights(losses: FloatMatrix, discount: FloatVector, usable: BoolVector) -> FloatVector:

@@ -4,47 +4,18 @@ An expert says whether its errors are proportional to demand (`is_additive` Fals
 log ratios) or not (calibrated on differences).
 """
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.arrays import FloatMatrix, FloatVector
-from forecasting.linear import LinearModel, fit_linear
+from forecasting.lessons import Lesson
+from forecasting.linear import LinearModel
 from forecasting.past import Past, first_known
 from forecasting.shape import Features
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """What an expert may learn from: rows whose outcome was known at the refit.
-
-    `features` has n rows, at the grid points `places` (n,); `rises` (n,) are the targets
-    ``log(Y + c) - log(level + c)``.
-    """
-
-    past: Past
-    places: FloatVector
-    features: Features
-    rises: FloatVector
-    _models: dict[tuple[bool, float], LinearModel] = field(default_factory=dict, repr=False)
-
-    @property
-    def level(self) -> float:
-        """The quantile that is asked for."""
-        return self.past.task.level
-
-    def rows(self, *, is_wide: bool) -> FloatMatrix:
-        """Return the wide or the small set of features, (n, k)."""
-        return self.features.rows if is_wide else self.features.core
-
-    def regression(self, *, is_wide: bool, ridge: float) -> LinearModel:
-        """Return the regression on the rows, fitted once for all experts that ask for it."""
-        key = (is_wide, ridge)
-        if key not in self._models:
-            rows = self.rows(is_wide=is_wide)
-            self._models[key] = fit_linear(rows, self.rises, self.level, ridge=ridge)
-        return self._models[key]
 
 
 class FittedExpert(Protocol):
@@ -134,7 +105,7 @@ class DayProfile:
     is_additive: bool = False
     method: str = "seasonal-naive"
     needs_usual_day: bool = False
-    n_days: int = 28
+    n_days: int = 19
     around_seconds: float = 900.0
     min_days: int = 2
 
@@ -190,6 +161,10 @@ class DirectRegression:
         model = lesson.regression(is_wide=self.is_wide, ridge=self.ridge)
         return FittedRegression(is_wide=self.is_wide, model=model)
 
+    def restored(self, arrays: Mapping[str, NDArray[Any]]) -> "FittedRegression":
+        """Return what `arrays` of the fitted expert gave."""
+        return FittedRegression(is_wide=self.is_wide, model=LinearModel.restored(arrays))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedRegression:
@@ -203,3 +178,7 @@ class FittedRegression:
         """Return level times rise."""
         rows = features.rows if self.is_wide else features.core
         return np.maximum(np.exp(features.log_level + self.model.rises(rows)) - past.offset, 0.0)
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return all that was learnt."""
+        return self.model.arrays()

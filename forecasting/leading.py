@@ -7,16 +7,21 @@ like any other's. Where the indicator is missing or stale the expert is silent, 
 is the mixture without it: an indicator can't take the forecast down with it.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.arrays import BoolVector, FloatMatrix, FloatVector, IndexVector
-from forecasting.experts import Expert, Lesson
+from forecasting.experts import Expert
+from forecasting.fitted import FittedMixture
 from forecasting.forecaster import FittedForecaster, Task
-from forecasting.linear import LinearModel, fit_linear
-from forecasting.mixture import MIN_LESSON_ROWS, FittedMixture, Mixture
+from forecasting.lessons import MIN_LESSON_ROWS, Lesson
+from forecasting.linear import LinearModel, fit_linear, standard_columns
+from forecasting.mixture import Mixture
 from forecasting.past import Past, log_offset
 from forecasting.scores import pinball_each
 from forecasting.series import Series
@@ -75,9 +80,19 @@ class Leading:
         model = None
         if trial.is_won:
             rows = np.concatenate((lesson.features.core, mine - _level(lesson.features)), axis=1)
-            model = fit_linear(rows[known], lesson.rises[known], lesson.level, ridge=_RIDGE)
+            model = _regression(rows[known], lesson.rises[known], lesson.level)
         return FittedLeading(
             indicator=self.indicator, gain_ratio=trial.gain_ratio, model=model, offset=offset
+        )
+
+    def restored(self, arrays: Mapping[str, NDArray[Any]]) -> "FittedLeading":
+        """Return what `arrays` of the fitted expert gave."""
+        gain_ratio, offset = arrays["trial"].tolist()
+        return FittedLeading(
+            indicator=self.indicator,
+            gain_ratio=gain_ratio,
+            model=LinearModel.restored(arrays) if "coefficients" in arrays else None,
+            offset=offset,
         )
 
 
@@ -102,6 +117,11 @@ class FittedLeading:
         found = np.maximum(np.exp(features.log_level + rises) - past.offset, 0.0)
         return np.where(np.isnan(mine).all(axis=1), np.nan, found)
 
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return all that was learnt."""
+        learnt = {} if self.model is None else self.model.arrays()
+        return {**learnt, "trial": np.array([self.gain_ratio, self.offset])}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithLeading:
@@ -109,20 +129,37 @@ class WithLeading:
 
     mixture: Mixture
 
-    def fit(self, history: Series, task: Task) -> FittedMixture:
-        """Return the fitted mixture; see `gains` for what the companions were worth."""
-        found = tuple(Leading(indicator=name) for name in history.leading_names)
-        experts: tuple[Expert, ...] = (*self.mixture.experts, *found)
-        return Mixture(experts=experts).fit(history, task)
+    def fit(
+        self,
+        history: Series,
+        task: Task,
+        *,
+        previous: FittedForecaster | None = None,
+        has_drifted: bool = False,
+    ) -> FittedMixture:
+        """Return the fitted mixture; see `gains` for what the companions were worth.
+
+        `previous` and `has_drifted` are those of `Mixture.fit`.
+        """
+        return self.led_by(history.leading_names).fit(
+            history, task, previous=previous, has_drifted=has_drifted
+        )
+
+    def led_by(self, names: Sequence[str]) -> Mixture:
+        """Return the mixture for a history with companions of these names."""
+        experts: tuple[Expert, ...] = self.mixture.experts
+        return Mixture(experts=(*experts, *(Leading(indicator=name) for name in names)))
 
 
 def gains(fitted: FittedForecaster) -> tuple[LeadingGain, ...]:
     """Return what each indicator was worth at the fit; empty for a forecaster that has none."""
-    inner = getattr(fitted, "fitted", ())  # a forecaster in another, or the experts of a mixture
-    if not isinstance(inner, tuple):
-        return gains(inner)
-    asked = [each.indicator for each in getattr(fitted, "experts", ()) if isinstance(each, Leading)]
-    judged = {each.indicator: each for each in inner if isinstance(each, FittedLeading)}
+    if not isinstance(fitted, FittedMixture):
+        inner = getattr(fitted, "fitted", None)  # a forecaster in another
+        return () if inner is None else gains(inner)
+    asked = [each.indicator for each in fitted.experts if isinstance(each, Leading)]
+    judged = {
+        each.indicator: each for each in fitted.model.fitted if isinstance(each, FittedLeading)
+    }
     return tuple(
         LeadingGain(
             name=name,
@@ -179,11 +216,15 @@ def _losses(
     lesson: Lesson, rows: FloatMatrix, taught: IndexVector, judged: IndexVector
 ) -> FloatVector:
     """Return the mean loss in each stretch of the judged rows, (_N_STRETCHES,)."""
-    model = fit_linear(rows[taught], lesson.rises[taught], lesson.level, ridge=_RIDGE)
+    model = _regression(rows[taught], lesson.rises[taught], lesson.level)
     level = lesson.features.log_level[judged]
     bounds, peaks = np.exp(level + model.rises(rows[judged])), np.exp(level + lesson.rises[judged])
     losses = pinball_each(peaks, bounds, lesson.level)
     return np.array([part.mean() for part in np.array_split(losses, _N_STRETCHES)])
+
+
+def _regression(rows: FloatMatrix, rises: FloatVector, level: float) -> LinearModel:
+    return fit_linear(rows, rises, level, ridge=_RIDGE, columns=standard_columns(rows))
 
 
 def _level(features: Features) -> FloatMatrix:

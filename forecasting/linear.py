@@ -4,9 +4,12 @@ The target is ``log(Y + c) - log(level + c)``: how far the peak of the window ri
 recent level (quantile regression: Koenker & Bassett 1978).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.arrays import FloatMatrix, FloatVector, read_only
 from forecasting.regression import quantile_coefficients
@@ -14,7 +17,7 @@ from forecasting.regression import quantile_coefficients
 _WIDEST_FEATURE = 20.0  # standard deviations; a short daily spike is 17, further out is a guess
 _GAP = 1e-5  # of the loss: closer than that no forecast changes
 _CONSTANT = 1e-9  # a column that varies less is one
-_RISE_MARGIN = 0.3  # how far beyond the largest rise of training an answer may go, in logs
+RISE_MARGIN = 0.3  # how far beyond the largest rise of training an answer may go, in logs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +34,28 @@ class LinearModel:
         """Return the bound over the level in logs, (n,), for features (n, k)."""
         design = _design(features, self.centre, self.scale)
         raw = (design * self.coefficients).sum(axis=1)  # not @: its bits depend on the row count
-        return np.asarray(np.clip(raw, self.lowest, self.highest + _RISE_MARGIN))
+        return np.asarray(np.clip(raw, self.lowest, self.highest + RISE_MARGIN))
 
-    def standard(self, features: FloatMatrix, *, widest: float) -> FloatMatrix:
-        """Return the standardised features, (n, k), clipped to `widest` deviations."""
-        known = np.where(np.isnan(features), 0.0, (features - self.centre) / self.scale)
-        return np.clip(known, -widest, widest)
+    def arrays(self) -> dict[str, FloatVector]:
+        """Return all of it by name, see `forecasting.state`."""
+        return {
+            "centre": self.centre,
+            "scale": self.scale,
+            "coefficients": self.coefficients,
+            "range": np.array([self.lowest, self.highest]),
+        }
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> "LinearModel":
+        """Return the model that gave `arrays`."""
+        lowest, highest = arrays["range"].tolist()
+        return cls(
+            centre=arrays["centre"],
+            scale=arrays["scale"],
+            coefficients=arrays["coefficients"],
+            lowest=lowest,
+            highest=highest,
+        )
 
 
 def fit_linear(
@@ -45,12 +64,13 @@ def fit_linear(
     level: float,
     *,
     ridge: float,
+    columns: tuple[FloatVector, FloatVector],
 ) -> LinearModel:
     """Return the `level` quantile regression of `rises` (n,) on `features` (n, k).
 
-    `ridge` is per row.
+    `ridge` is per row, `columns` the mean and deviation of each feature.
     """
-    centre, scale = _standard(features)
+    centre, scale = columns
     design = _design(features, centre, scale)
     coefficients = quantile_coefficients(design, rises, level, ridge=ridge * len(rises), gap=_GAP)
     return LinearModel(
@@ -62,7 +82,7 @@ def fit_linear(
     )
 
 
-def _standard(features: FloatMatrix) -> tuple[FloatVector, FloatVector]:
+def standard_columns(features: FloatMatrix) -> tuple[FloatVector, FloatVector]:
     """Return mean and deviation of each column over what is known; a constant column gets 1."""
     known = ~np.isnan(features)
     n_known = np.maximum(known.sum(axis=0), 1)

@@ -5,18 +5,22 @@ feature counts in the distance as much as it counts in a ridge regression of the
 features without a say do not decide who is a neighbour.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.arrays import FloatMatrix, FloatVector, read_only
-from forecasting.experts import Lesson, known_quantile
-from forecasting.linear import LinearModel
+from forecasting.experts import known_quantile
+from forecasting.lessons import CODE_STEPS, CODE_WIDEST, Lesson, Table
+from forecasting.linear import RISE_MARGIN, LinearModel
 from forecasting.past import Past
 from forecasting.shape import Features
 
-_WIDEST = 4.0
 _LEAST_WEIGHT = 0.02
+_QUERY_STEPS = 1023.0  # with 7 bits of a code and 45 columns, a sum stays exact in single floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +38,33 @@ class Neighbours:
         """Return the rows of the past with what the regression left over."""
         if lesson is None:
             return None
-        rows = lesson.rows(is_wide=self.is_wide)
         model = lesson.regression(is_wide=self.is_wide, ridge=self.ridge)
-        standard = model.standard(rows, widest=_WIDEST)
+        table = lesson.table
+        standard = _columns(table, is_wide=self.is_wide, n=model.centre.size) / CODE_STEPS
         centred = lesson.rises - lesson.rises.mean()
-        normal = standard.T @ standard + self.ridge * len(rows) * np.eye(standard.shape[1])
+        normal = standard.T @ standard + self.ridge * len(standard) * np.eye(standard.shape[1])
         slope = np.abs(np.linalg.solve(normal, standard.T @ centred))
-        scale = np.sqrt(slope / max(float(slope.max()), 1e-12) + _LEAST_WEIGHT)
-        weighted = standard * scale
+        weights = slope / max(float(slope.max()), 1e-12) + _LEAST_WEIGHT
         return FittedNeighbours(
             expert=self,
             level=lesson.level,
             model=model,
-            scale=read_only(scale),
-            rows=read_only(weighted),
-            squares=read_only(np.einsum("ij,ij->i", weighted, weighted)),
-            residuals=read_only(lesson.rises - model.rises(rows)),
+            table=table,
+            weights=read_only(weights),
+            squares=read_only(np.einsum("ij,ij,j->i", standard, standard, weights)),
+            residuals=read_only(lesson.rises - model.rises(lesson.rows(is_wide=self.is_wide))),
+        )
+
+    def restored(self, arrays: Mapping[str, NDArray[Any]]) -> "FittedNeighbours":
+        """Return what `arrays` of the fitted expert gave."""
+        return FittedNeighbours(
+            expert=self,
+            level=float(arrays["level"][0]),
+            model=LinearModel.restored(arrays),
+            table=Table(codes=arrays["codes"]),
+            weights=arrays["weights"],
+            squares=arrays["squares"],
+            residuals=arrays["residuals"],
         )
 
 
@@ -60,20 +75,50 @@ class FittedNeighbours:
     expert: Neighbours
     level: float
     model: LinearModel
-    scale: FloatVector  # (k,)
-    rows: FloatMatrix  # (n, k)
-    squares: FloatVector  # (n,), the square length of each row
+    table: Table
+    weights: FloatVector  # (k,), how much each feature counts
+    squares: FloatVector  # (n,), the weighted square length of each row
     residuals: FloatVector  # (n,)
     needs_usual_day: bool = True
 
     def bounds(self, past: Past, features: Features, places: FloatVector) -> FloatVector:  # noqa: ARG002
         """Return the regression plus the quantile of its neighbours' residuals."""
         rows = features.rows if self.expert.is_wide else features.core
-        mine = self.model.standard(rows, widest=_WIDEST) * self.scale
-        n_near = min(self.expert.n_neighbours, len(self.rows))
-        products = [self.rows @ row for row in mine]  # not at once: bits would depend on how many
-        distance = self.squares - 2.0 * np.stack(products)  # but for what all have in common
+        distance = self.squares - 2.0 * self._products(rows)  # but for what all have in common
+        n_near = min(self.expert.n_neighbours, self.squares.size)
         near = np.argpartition(distance, n_near - 1, axis=1)[:, :n_near]
         rises = self.model.rises(rows) + known_quantile(self.residuals[near], self.level)
-        rises = np.clip(rises, self.model.lowest, self.model.highest + 0.3)
+        rises = np.clip(rises, self.model.lowest, self.model.highest + RISE_MARGIN)
         return np.maximum(np.exp(features.log_level + rises) - past.offset, 0.0)
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return all that was learnt."""
+        return {
+            **self.model.arrays(),
+            "level": np.array([self.level]),
+            "codes": self.table.codes,
+            "weights": self.weights,
+            "squares": self.squares,
+            "residuals": self.residuals,
+        }
+
+    def _products(self, rows: FloatMatrix) -> FloatMatrix:
+        """Return the weighted products with each row of the past, (m, n).
+
+        In whole numbers below 2^24, so that the bits depend neither on how many rows are asked
+        at once nor on how the sums are ordered.
+        """
+        standard = np.nan_to_num((rows - self.model.centre) / self.model.scale, copy=False)
+        weighted = np.clip(standard, -CODE_WIDEST, CODE_WIDEST) * self.weights
+        unit = _QUERY_STEPS / np.maximum(np.abs(weighted).max(axis=1, keepdims=True), 1e-300)
+        codes = _columns(self.table, is_wide=self.expert.is_wide, n=rows.shape[1])
+        products = np.rint(weighted * unit).astype(np.float32) @ codes.T
+        return np.asarray(products / (unit * CODE_STEPS), dtype=np.float64)
+
+
+def _columns(
+    table: Table, *, is_wide: bool, n: int
+) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
+    """Return the codes of the first `n` features, the small set comes first, as single floats."""
+    codes = table.codes if is_wide else table.codes[:, :n]
+    return codes.astype(np.float32)

@@ -10,13 +10,13 @@ from functools import cached_property
 
 import numpy as np
 
-from forecasting.arrays import BoolVector, FloatMatrix, FloatVector, IndexVector
+from forecasting.arrays import BoolVector, FloatMatrix, FloatVector
 from forecasting.forecaster import Task
 from forecasting.localtime import day_number, falls_on_weekend, same_clock_times
+from forecasting.running import LEVEL_SECONDS, Running
 from forecasting.series import Series
-from forecasting.windows import MIN_OBSERVED_RATIO, n_steps
+from forecasting.windows import MIN_OBSERVED_RATIO, n_steps, trailing_maximum, window_peak
 
-LEVEL_SECONDS = 900.0  # the recent level is the mean of a quarter of an hour
 STALE_SECONDS = 3600.0  # a level older than this says nothing about the next minutes
 LOG_OFFSET_RATIO = 0.02  # of the mean demand: keeps the logarithm of a quiet minute finite
 
@@ -49,15 +49,32 @@ class Past:
         """Grid points in the window ahead."""
         return n_steps(self.task.horizon_seconds, self.history.step_seconds)
 
+    running: Running | None = None  # from an earlier stage of the history, if there is one
+
     @cached_property
-    def _sums(self) -> tuple[FloatVector, FloatVector]:
-        """Running sums of what was observed, and how much was, (n + 1,) each."""
-        values = self.history.values
-        seen = ~np.isnan(values)
-        sums, counts = np.zeros(values.size + 1), np.zeros(values.size + 1)
-        np.cumsum(np.where(seen, values, 0.0), out=sums[1:])
-        np.cumsum(seen, out=counts[1:])
-        return sums, counts
+    def sums(self) -> Running:
+        """Running sums up to the end of the history."""
+        if self.running is None:
+            return Running(self)
+        self.running.extend(self)
+        return self.running
+
+    @cached_property
+    def _whole(self) -> Running:
+        """Running sums from the beginning of the history."""
+        return Running(self) if self.running is not None and self.sums.first > 0 else self.sums
+
+    @cached_property
+    def _peaks(self) -> FloatVector:
+        return window_peak(self.history.values, self.n_horizon)
+
+    @cached_property
+    def _maxima(self) -> dict[int, FloatVector]:
+        return {}
+
+    def _is_cheaper_at_once(self, places: FloatVector, n_window: int) -> bool:
+        """Return whether to read windows at every grid point rather than one by one."""
+        return places.size * n_window > 4 * len(self.history) > 0
 
     def steps(self, seconds: float) -> int:
         """Return how many grid points cover `seconds`."""
@@ -73,11 +90,16 @@ class Past:
 
     def value(self, places: FloatVector) -> FloatVector:
         """Return what was observed there."""
-        n = len(self.history)
-        inside = (places >= 0) & (places < n)
-        if n == 0:
+        return self._read(self.history.values, places)
+
+    def _read(self, column: FloatVector, places: FloatVector) -> FloatVector:
+        """Return the entries of a column (n,) at the places; NaN outside."""
+        inside = (places >= 0) & (places < column.size)
+        if inside.all():
+            return column[places.astype(np.intp)]
+        if column.size == 0:
             return np.full(places.shape, np.nan)
-        return np.where(inside, self.history.values[_index(places, n)], np.nan)
+        return np.where(inside, column[np.where(inside, places, 0.0).astype(np.intp)], np.nan)
 
     def window(self, places: FloatVector, n_window: int, *, ahead: bool = False) -> FloatMatrix:
         """Return the `n_window` points up to each place, or after it, (..., n_window)."""
@@ -85,15 +107,17 @@ class Past:
         return self.value(places[..., None] + span)
 
     def mean(self, places: FloatVector, seconds: float) -> FloatVector:
-        """Return the mean of what was observed in the `seconds` up to each place."""
-        sums, counts = self._sums
-        n = len(self.history)
-        ends = _index(places + 1, n + 1)
-        starts = _index(places + 1 - self.steps(seconds), n + 1)
-        n_seen = counts[ends] - counts[starts]
-        total = np.maximum(sums[ends] - sums[starts], 0.0)
-        known = (n_seen > 0) & (places >= 0) & (places < n)
-        return np.where(known, total / np.maximum(n_seen, 1.0), np.nan)
+        """Return the mean of what was observed in the `seconds` up to each place, at most a day."""
+        return np.asarray(self.means(places[None], [seconds])[0])
+
+    def means(self, places: FloatMatrix, lengths: Sequence[float]) -> FloatMatrix:
+        """Return means of several lengths in seconds; line i of the places with length i."""
+        n_windows = np.array([self.steps(seconds) for seconds in lengths])
+        is_earlier = self.sums.first > 0 and bool(
+            (places < self.sums.first + n_windows.max()).any()
+        )
+        sums = self._whole if is_earlier else self.sums
+        return sums.mean(places, n_windows.reshape(-1, *(1 for _ in places.shape[1:])))
 
     def level(self, places: FloatVector) -> FloatVector:
         """Return the mean of the last quarter of an hour."""
@@ -101,7 +125,12 @@ class Past:
 
     def maximum(self, places: FloatVector, seconds: float) -> FloatVector:
         """Return the largest observation in the `seconds` up to each place."""
-        return np.asarray(np.fmax.reduce(self.window(places, self.steps(seconds)), axis=-1))
+        n_window = self.steps(seconds)
+        if not self._is_cheaper_at_once(places, n_window):
+            return np.asarray(np.fmax.reduce(self.window(places, n_window), axis=-1))
+        if n_window not in self._maxima:
+            self._maxima[n_window] = trailing_maximum(self.history.values, n_window)
+        return self._read(self._maxima[n_window], places)
 
     def peak(self, places: FloatVector) -> FloatVector:
         """Return the largest observation in the window after each place.
@@ -109,22 +138,37 @@ class Past:
         NaN where it reaches beyond the history or too little of it was observed: a maximum over
         a gap would be too low.
         """
+        if self._is_cheaper_at_once(places, self.n_horizon):
+            return self._read(self._peaks, places)
         ahead = self.window(places, self.n_horizon, ahead=True)
         n_seen = np.count_nonzero(~np.isnan(ahead), axis=-1)
         enough = n_seen >= MIN_OBSERVED_RATIO * self.n_horizon
-        whole = enough & (places + self.n_horizon < len(self.history))
-        return np.where(whole, np.fmax.reduce(ahead, axis=-1), np.nan)
+        inside = (places >= 0) & (places + self.n_horizon < len(self.history))
+        return np.where(enough & inside, np.fmax.reduce(ahead, axis=-1), np.nan)
 
     def newest(self, places: FloatVector) -> FloatVector:
         """Return the place of the last observation at or before each, NaN if it is stale."""
-        recent = ~np.isnan(self.window(places, self.steps(STALE_SECONDS) + 1))
-        age = recent[..., ::-1].argmax(axis=-1)
-        return np.where(recent.any(axis=-1), places - age, np.nan)
+        found = places.astype(np.float64)
+        holes = np.isnan(self.value(places))
+        if holes.any():
+            recent = ~np.isnan(self.window(places[holes], self.steps(STALE_SECONDS) + 1))
+            age = recent[..., ::-1].argmax(axis=-1)
+            found[holes] = np.where(recent.any(axis=-1), places[holes] - age, np.nan)
+        return found
 
     def past_days(self, places: FloatVector, n_days: int) -> FloatMatrix:
         """Return the places at the same clock time 1 to `n_days` days before, (n_days, ...)."""
-        times = same_clock_times(self.times(places), self.task.zone, n_days=n_days)
-        return np.floor((times - self.history.start_at) / self.history.step_seconds)
+        for known, found in self._days:
+            if known is places and len(found) >= n_days:
+                return found[:n_days]
+        times = same_clock_times(self.times(places), self.task.zone, n_days=max(n_days, 20))
+        found = np.floor((times - self.history.start_at) / self.history.step_seconds)
+        self._days[:] = [(places, found)]
+        return found[:n_days]
+
+    @cached_property
+    def _days(self) -> list[tuple[FloatVector, FloatMatrix]]:
+        return []  # features and profile ask for the same places
 
     def days(self, places: FloatVector) -> FloatVector:
         """Return the number of the local day, 0 on 1970-01-01."""
@@ -142,11 +186,6 @@ class Past:
         """Return the peaks after `at_places` that were already known at `now`, else NaN."""
         known = at_places + self.n_horizon <= now
         return np.where(known, self.peak(at_places), np.nan)
-
-
-def _index(places: FloatVector, n: int) -> IndexVector:
-    """Return places as array indices, held inside [0, n); NaN becomes 0."""
-    return np.minimum(np.fmax(places, 0.0), n - 1.0).astype(np.intp)
 
 
 def first_known(candidates: Sequence[FloatVector]) -> FloatVector:

@@ -75,12 +75,13 @@ class Series:
         first = max(0, int(np.ceil((start_at - self.start_at) / step)))
         last = min(len(self) - 1, int(np.floor((end_at - self.start_at) / step)))
         kept = slice(first, last + 1) if last >= first else slice(0, 0)
-        return Series(
-            start_at=self.start_at + first * step,
-            step_seconds=step,
-            values=self.values[kept],
-            leading=tuple((name, values[kept]) for name, values in self.leading),
-        )
+        part = object.__new__(Series)  # checked once, when the whole was made
+        object.__setattr__(part, "start_at", self.start_at + first * step)
+        object.__setattr__(part, "step_seconds", step)
+        object.__setattr__(part, "values", self.values[kept])
+        leading = tuple((name, values[kept]) for name, values in self.leading)
+        object.__setattr__(part, "leading", leading)
+        return part
 
     def led_by(self, indicators: Mapping[str, "Series"]) -> "Series":
         """Return this series with companions, each brought onto its grid: NaN where it has none.

@@ -3,10 +3,34 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from math import ceil, log
 
 from forecasting.forecast import Forecast
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
 from forecasting.series import Series
+
+RUNG_RATIO = 1.25
+
+
+def rung_seconds(horizon_seconds: float) -> float:
+    """Return the window to fit for, so that changes of `horizon_seconds` seldom need a refit.
+
+    Windows lie on a geometric grid; the next longer one is fitted and calibrated for what is
+    asked (`FittedMixture.at_horizon`).
+    """
+    if not horizon_seconds > 0:
+        raise ValueError(f"horizon_seconds must be > 0, got {horizon_seconds!r}")
+    rung = ceil(log(horizon_seconds / 60.0) / log(RUNG_RATIO) - 1e-9)
+    return float(60.0 * RUNG_RATIO**rung)
+
+
+def can_answer(fitted_seconds: float, horizon_seconds: float) -> bool:
+    """Return whether a fit for one window may answer for another: up to two rungs shorter.
+
+    Two rungs and not one, so that a lead time that wavers about a rung asks for no refits.
+    """
+    shortest = fitted_seconds / RUNG_RATIO**2
+    return shortest <= horizon_seconds <= fitted_seconds * (1 + 1e-9)
 
 
 def forecast_all(fitted: Sequence[FittedForecaster], history: Series) -> tuple[Forecast, ...]:

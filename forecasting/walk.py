@@ -1,29 +1,38 @@
 """The walk forward: what each expert said at one origin after another, and what it was worth.
 
 At each origin only what was known then is used. So the walk is the memory of the mixture and its
-backtest at once, and two processes with the same data walk the same way.
+backtest at once, and two processes with the same data walk the same way: a corrected bound rests
+on the raw ones of three days, a weight on the corrected ones of three.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecasting.arrays import FloatMatrix, FloatVector
-from forecasting.conformal import Residuals, mixture_weights, residuals
+from forecasting.arrays import BoolVector, FloatMatrix, FloatVector
+from forecasting.conformal import Residuals, mixture_weights, residuals, weighted_quantile
 from forecasting.past import Past
 from forecasting.scores import pinball_each
 
-WINDOW_SECONDS = 4 * 86_400.0  # how long an outcome is remembered
+CALIBRATION_SECONDS = 3 * 86_400.0  # how long an outcome corrects bounds
+WEIGHING_SECONDS = 3 * 86_400.0  # how long it weighs experts
+WALK_SECONDS = CALIBRATION_SECONDS + WEIGHING_SECONDS
+LARGEST_SECONDS = 14 * 86_400.0  # of the cap on a corrected bound
 HALF_LIFE_SECONDS = 86_400.0  # of a loss in the weights
 ROUND_SECONDS = 600.0
 OTHER_MINUTE_WEIGHT = 0.3
+LIFT_SECONDS = 6 * 3600.0  # half-life of an outcome that says whether the mixture held
+LIFT_RATIO = 0.5
+LIFT_SLACK = 0.05  # of the level: what chance explains is left alone
+MIN_LIFT_OUTCOMES = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
     """Bounds at past origins. `at` is (n,) in Unix seconds, the others (n_experts, n).
 
-    `raw` is what the experts said, `bounds` the same corrected by what was known at the time.
+    `raw` is what the experts said, `bounds` the same corrected by what was known at the time;
+    NaN where that was never needed.
     """
 
     at: FloatVector
@@ -40,6 +49,21 @@ class Walk:
         kept = int(np.searchsorted(self.at, at))
         return Walk(at=self.at[kept:], raw=self.raw[:, kept:], bounds=self.bounds[:, kept:])
 
+    def before(self, at: float) -> "Walk":
+        """Return the walk without the origins at or after `at`."""
+        kept = int(np.searchsorted(self.at, at))
+        return Walk(at=self.at[:kept], raw=self.raw[:, :kept], bounds=self.bounds[:, :kept])
+
+    def grown(self, at: FloatVector, raw: FloatMatrix, bounds: FloatMatrix) -> "Walk":
+        """Return the walk after further origins `at` (m,); the same one for none."""
+        if at.size == 0:
+            return self
+        return Walk(
+            at=np.concatenate((self.at, at)),
+            raw=np.concatenate((self.raw, raw), axis=1),
+            bounds=np.concatenate((self.bounds, bounds), axis=1),
+        )
+
 
 def empty_walk(n_experts: int) -> Walk:
     """Return the walk before its first origin."""
@@ -48,31 +72,43 @@ def empty_walk(n_experts: int) -> Walk:
 
 
 def walked(
-    walk: Walk, past: Past, at: FloatVector, raw: FloatMatrix, is_additive: tuple[bool, ...]
+    walk: Walk,
+    past: Past,
+    at: FloatVector,
+    raw: FloatMatrix,
+    is_additive: BoolVector,
+    *,
+    correct_from: float = -np.inf,
 ) -> Walk:
-    """Return the walk after further origins `at` (m,) where the experts said `raw` (E, m)."""
+    """Return the walk after further origins `at` (m,) where the experts said `raw` (E, m).
+
+    Bounds of origins before `correct_from` are left out: nothing will be weighed by them.
+    """
     if at.size == 0:
         return walk
-    whole_at = np.concatenate((walk.at, at))
-    whole_raw = np.concatenate((walk.raw, raw), axis=1)
-    record = read_record(whole_at, whole_raw, past, is_additive)
-    bounds = record.correct(raw, at, past)
-    return Walk(at=whole_at, raw=whole_raw, bounds=np.concatenate((walk.bounds, bounds), axis=1))
+    grown = walk.grown(at, raw, np.full(raw.shape, np.nan))
+    todo = at >= correct_from
+    if todo.any():
+        record = read_record(grown, past, is_additive)
+        new = grown.bounds[:, walk.at.size :]
+        new[:, todo] = record.correct(raw[:, todo], at[todo], past)
+    return grown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """Origins with what came after them. `at` and `peaks` are (n,), `residuals` one an expert.
+    """Origins whose outcome is known: `at`, `peaks` (n,), and what experts' bounds were worth.
 
-    `n_known` outcomes, the first ones, were known when the record was read.
+    `bounds`, corrected, and their `losses` are (E, n).
     """
 
     at: FloatVector
     peaks: FloatVector
-    n_known: int
-    residuals: tuple[Residuals, ...]
+    residuals: Residuals
+    bounds: FloatMatrix
+    losses: FloatMatrix
 
-    def counts(self, now: FloatVector, past: Past) -> FloatMatrix:
+    def counts(self, now: FloatVector, past: Past, window: float) -> FloatMatrix:
         """Return how much each outcome counts at the times `now`, (m, n); 0 if not known then.
 
         Demand often changes on round minutes (schedules, billing periods, scrapes), and a window
@@ -80,19 +116,17 @@ class Record:
         ten count less.
         """
         age = now[:, None] - self.at
-        known = (age >= window_seconds(past)) & (age <= WINDOW_SECONDS)
+        known = (age >= window_seconds(past)) & (age <= window)
         unlike = np.abs(age % ROUND_SECONDS) >= 0.5 * past.history.step_seconds
-        return np.where(known, np.where(unlike, OTHER_MINUTE_WEIGHT, 1.0), 0.0)
+        return np.where(unlike, OTHER_MINUTE_WEIGHT, 1.0) * known
 
     def correct(self, raw: FloatMatrix, now: FloatVector, past: Past) -> FloatMatrix:
         """Return the bounds `raw` (E, m) of the times `now` (m,), corrected, (E, m)."""
-        counts, largest = self.counts(now, past), _largest(past, now)
-        pairs = zip(self.residuals, raw, strict=True)
-        return np.stack([said.correct(line, counts, largest) for said, line in pairs])
+        places = np.rint((now - past.history.start_at) / past.history.step_seconds)
+        largest = past.maximum(places, LARGEST_SECONDS)
+        return self.residuals.correct(raw, self.counts(now, past, CALIBRATION_SECONDS), largest)
 
-    def mixed(
-        self, walk: Walk, past: Past, now: float, bounds: FloatVector
-    ) -> tuple[float, FloatVector]:
+    def mixed(self, past: Past, now: float, bounds: FloatVector) -> tuple[float, FloatVector]:
         """Return the mixed bound at `now` from corrected `bounds` (E,), and the weights (E,).
 
         Mixed in logarithms; NaN without any bound.
@@ -100,30 +134,78 @@ class Record:
         usable = ~np.isnan(bounds)
         if not usable.any():
             return float("nan"), np.zeros(bounds.size)
-        counts = self.counts(np.array([now]), past)[0]
-        peaks = np.where(counts > 0, self.peaks, np.nan)
-        losses = pinball_each(peaks, walk.bounds, past.task.level)
-        discount = counts * np.exp2(-(now - walk.at) / HALF_LIFE_SECONDS)
-        weights = mixture_weights(losses, discount, usable)
+        counts = self.counts(np.array([now]), past, WEIGHING_SECONDS)[0]
+        discount = counts * np.exp2(-(now - self.at) / HALF_LIFE_SECONDS)
+        use = discount > 0  # sums over the same outcomes, whatever else the record holds
+        weights = mixture_weights(self.losses[:, use], discount[use], usable)
+        lift = self._lift(past, weights, counts * np.exp2(-(now - self.at) / LIFT_SECONDS))
         logs = past.logs(np.where(usable, bounds, 0.0))
-        return max(0.0, float(np.exp(weights @ logs) - past.offset)), weights
+        return max(0.0, float(np.exp(weights @ logs + lift) - past.offset)), weights
+
+    def _lift(self, past: Past, weights: FloatVector, discount: FloatVector) -> float:
+        """Return by how much, in logarithms, to lift a mixture that held too seldom of late.
+
+        Each expert is calibrated over days; where demand drifts within hours all of them lag
+        together. The present mixture is laid over the bounds of the last hours: where it did not
+        hold as often as it says, half of what it lacked is added. Like adaptive conformal
+        inference (Gibbs & Candes 2021) this follows the coverage online, but one-sided, and
+        bounded by errors that were seen.
+        """
+        has_say = weights > 0
+        use = discount > 0
+        bounds = self.bounds[np.ix_(has_say, use)]
+        lacked = past.logs(self.peaks[use]) - weights[has_say] @ past.logs(bounds)
+        known = ~np.isnan(lacked)
+        if np.count_nonzero(known) < MIN_LIFT_OUTCOMES:
+            return 0.0
+        lacked, count = lacked[known], discount[use][known]
+        held = float(count[lacked <= 0].sum() / count.sum())
+        if held >= past.task.level - LIFT_SLACK:
+            return 0.0
+        return LIFT_RATIO * max(0.0, weighted_quantile(lacked, count, past.task.level))
 
 
-def read_record(
-    at: FloatVector, raw: FloatMatrix, past: Past, is_additive: tuple[bool, ...]
-) -> Record:
-    """Return the record of origins `at` (n,) where the experts said `raw` (E, n)."""
-    peaks = past.peak(np.rint((at - past.history.start_at) / past.history.step_seconds))
-    level, offset = past.task.level, past.offset
-    return Record(
-        at=at,
-        peaks=peaks,
-        n_known=known_origins(at, past),
-        residuals=tuple(
-            residuals(said, peaks, level=level, offset=offset, is_additive=additive)
-            for said, additive in zip(raw, is_additive, strict=True)
-        ),
+def read_record(walk: Walk, past: Past, is_additive: BoolVector) -> Record:
+    """Return the record of a walk, of the outcomes that the history of `past` holds."""
+    n = known_origins(walk.at, past)
+    peaks, level = _peaks(walk.at[:n], past), past.task.level
+    said = residuals(
+        walk.raw[:, :n], peaks, level=level, offset=past.offset, is_additive=is_additive
     )
+    bounds = walk.bounds[:, :n]
+    losses = pinball_each(peaks, bounds, level)
+    return Record(at=walk.at[:n], peaks=peaks, residuals=said, bounds=bounds, losses=losses)
+
+
+def extended(record: Record, walk: Walk, past: Past) -> Record:
+    """Return the record with the outcomes of a walk that have become known since."""
+    n, n_known = record.at.size, known_origins(walk.at, past)
+    if n_known == n:
+        return record
+    peaks = _peaks(walk.at[n:n_known], past)
+    said = record.residuals
+    for number, peak in enumerate(peaks):
+        said = said.with_one_more(walk.raw[:, n + number], float(peak))
+    bounds = walk.bounds[:, :n_known]
+    losses = pinball_each(peaks, bounds[:, n:], past.task.level)
+    return Record(
+        at=walk.at[:n_known],
+        peaks=np.concatenate((record.peaks, peaks)),
+        residuals=said,
+        bounds=bounds,
+        losses=np.concatenate((record.losses, losses), axis=1),
+    )
+
+
+def scored(record: Record, walk: Walk, past: Past) -> Record:
+    """Return the record with the bounds of the walk, where they were filled in after it."""
+    bounds = walk.bounds[:, : record.at.size]
+    losses = pinball_each(record.peaks, bounds, past.task.level)
+    return replace(record, bounds=bounds, losses=losses)
+
+
+def _peaks(at: FloatVector, past: Past) -> FloatVector:
+    return past.peak(np.rint((at - past.history.start_at) / past.history.step_seconds))
 
 
 def known_origins(at: FloatVector, past: Past) -> int:
@@ -135,12 +217,3 @@ def known_origins(at: FloatVector, past: Past) -> int:
 def window_seconds(past: Past) -> float:
     """Return the length of the window ahead in whole steps."""
     return past.n_horizon * past.history.step_seconds
-
-
-def _largest(past: Past, now: FloatVector) -> FloatVector:
-    """Return the largest demand observed until the times `now`, (m,); NaN before any."""
-    places = np.rint((now - past.history.start_at) / past.history.step_seconds)
-    values = past.history.values[: int(places[-1]) + 1]
-    if places.size == 1:
-        return np.array([np.fmax.reduce(values, initial=np.nan)])
-    return np.asarray(np.fmax.accumulate(values)[places.astype(np.intp)])

@@ -1,5 +1,6 @@
 """Grid steps in a time, strides that see every time of the day, peaks of windows ahead."""
 
+from functools import lru_cache
 from math import ceil, gcd
 
 import numpy as np
@@ -15,6 +16,7 @@ def n_steps(seconds: float, step_seconds: float) -> int:
     return max(1, ceil(seconds / step_seconds - 1e-9))
 
 
+@lru_cache(maxsize=64)  # a search, asked for at every tick
 def drifting_steps(seconds: float, step_seconds: float) -> int:
     """Return a stride of about `seconds`, in grid steps, whose phase moves from day to day.
 

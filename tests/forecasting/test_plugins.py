@@ -1,0 +1,72 @@
+"""Experts that another distribution brings, as pip lays it out: a module and its dist-info."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pytest
+
+from forecasting.default import default_forecaster
+from forecasting.fitted import FittedMixture
+from forecasting.forecaster import Task
+from forecasting.plugins import installed_experts
+from forecasting.series import Series
+
+MakeHistory: TypeAlias = Callable[..., Series]
+MakeTask: TypeAlias = Callable[..., Task]
+
+MODULE = """
+import numpy as np
+from forecasting.experts import RecentMaximum
+
+
+class Oracle:
+    name, is_additive, method, needs_usual_day = "period", False, "last-value", False
+
+    def fit(self, lesson):
+        return self
+
+    def bounds(self, past, features, places):  # the series repeats itself every 100 points
+        return past.maximum(places - 100 + past.n_horizon, past.n_horizon * 300.0)
+
+
+def useless():
+    return RecentMaximum(name="useless", seconds=86_400.0, is_additive=False)
+"""
+
+ENTRY_POINTS = """[prewarm.experts]
+period = prewarm_test_plugin:Oracle
+useless = prewarm_test_plugin:useless
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "prewarm_test_plugin.py").write_text(MODULE)
+    info = tmp_path / "prewarm_test_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: prewarm-test-plugin\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("prewarm_test_plugin", None)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_an_installed_expert_earns_its_weight_or_gets_none(task: MakeTask) -> None:
+
+    pattern = np.random.default_rng(3).gamma(2.0, 50.0, 100)
+    history = Series(start_at=300.0 * 5_787_072, step_seconds=300.0, values=np.tile(pattern, 12))
+    experts = installed_experts()
+    assert [expert.name for expert in experts] == ["period", "useless"]
+    fitted = default_forecaster(extra_experts=experts).fit(history, task())
+    assert isinstance(fitted, FittedMixture)
+    weights = fitted.weights(history)
+    assert weights["period"] > 0.5
+    assert weights["useless"] < 0.01
+
+
+def test_without_a_plugin_there_are_no_others() -> None:
+    assert installed_experts() == ()
