@@ -10,6 +10,8 @@ GROUP = "prewarm.commands"
 SUMMARIES = {
     "serve": "Answer KEDA: the gRPC external scaler.",
     "check": "Validate ScaledObject manifests and show the decision they lead to.",
+    "backtest": "Would prediction pay? Ask the past: forecasts against what came.",
+    "forecast": "Draw history and forecast: how high demand will be at most.",
     "demo": "Watch the whole path at work on generated data, in under a minute.",
     "version": "Print the versions of Prewarm and of what it rests on.",
 }
