@@ -163,12 +163,12 @@ def kedastral(history: Series, task: Task) -> float:
 
 
 def _slope(values: FloatVector, step_seconds: float) -> float:
+    """Return the least-squares slope of the last ten points, per second."""
     recent = values[-10:]
     if recent.size < 2:  # noqa: PLR2004 - a line needs two points
         return 0.0
-    return (
-        float(np.polynomial.polynomial.polyfit(np.arange(recent.size), recent, 1)[1]) / step_seconds
-    )
+    around = np.arange(recent.size) - (recent.size - 1) / 2
+    return float(around @ recent / (around @ around)) / step_seconds
 
 
 def _momentum(values: FloatVector, step_seconds: float) -> float:

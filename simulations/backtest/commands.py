@@ -86,7 +86,7 @@ def input_options(command: Function) -> Function:
     metavar="TIME",
     help="Score the last so many days, such as 5d; 30 % of the history without it, 2 to 5 days.",
 )
-@click.option("--methods", metavar="LIST", help="Methods to compare, all without it. See below.")
+@click.option("--methods", metavar="LIST", help="Those of the methods above to compare; else all.")
 @click.option(
     "--start-up",
     metavar="TIME",

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from forecasting.arrays import FloatVector
 from forecasting.localtime import DAY_SECONDS, day_angle
+from scaler.terminal_plot import number
 from simulations.backtest.methods import CALIBRATED, OURS, REACTIVE
 from simulations.backtest.result import Result
 from simulations.backtest.scoring import Asked, Row, Scored
@@ -150,9 +151,9 @@ def draw_balance(axes: Any, result: Result) -> None:
     axes.set_xlim(-left, right)
     for place, row in zip(places.tolist(), rows, strict=True):
         if row.score.excess > right:
-            _beyond(axes, right, place, f"{row.score.excess:.3g} \u2192", side="right")
+            _beyond(axes, right, place, f"{number(row.score.excess)} \u2192", side="right")
         if row.score.shortage > left:
-            _beyond(axes, -left, place, f"\u2190 {row.score.shortage:.3g}", side="left")
+            _beyond(axes, -left, place, f"\u2190 {number(row.score.shortage)}", side="left")
     axes.set_yticks(places, [_label(row) for row in rows])
     axes.axvline(0, color=OTHER, linewidth=0.8)
     axes.set_xlabel("\u2190 mean shortage      demand      mean excess \u2192")
@@ -207,7 +208,9 @@ def draw_residuals(axes: Any, result: Result) -> None:
     axes.set_xlim(-0.6, HOURS - 0.4)
     axes.set_xlabel(f"hour of the day, {case.zone.key}")
     axes.set_ylabel("outcome - bound (above 0: short)")
-    axes.legend(frameon=False, loc="best", fontsize=9)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.12 * (high - low))
+    axes.legend(frameon=False, loc="upper right", fontsize=9, ncols=2)
     axes.set_title("Residuals by hour: box of half, whiskers of nine in ten", loc="left",
                    fontweight="bold")  # fmt: skip
 

@@ -103,10 +103,10 @@ def _of_file(path: Path, reading: Reading) -> Input:
     table = read_table(path, zone_of("--file-zone", reading.source.file_zone), _rows(path, reading))
     column = reading.column or next(iter(table.columns))
     if column not in table.columns:
-        raise HistoryUnavailable(
-            "no-column", f'--column: {path} has no column "{column}"; it has '
-            f"{', '.join(table.columns)}",
-        )  # fmt: skip
+        raise BadInput(
+            f'--column: "{column}" is not allowed; allowed are the columns of {path}: '
+            f"{', '.join(table.columns)}"
+        )
     step = reading.step_seconds or table.step_seconds
     if not step > 0:
         raise BadInput(f"{path} holds one row; a history needs more, and --step to tell its grid")

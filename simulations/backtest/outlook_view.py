@@ -94,7 +94,7 @@ def _draw(axes: Any, outlook: Outlook, plot_hours: float) -> None:
         [main.value],
         "o",
         color=SHADES[-1],
-        label=f"lead time {words(main.horizon_seconds)}, {main.level:g}: {number(main.value)}",
+        label=f"in {words(main.horizon_seconds)} at most {number(main.value)}, {main.level:g} sure",
     )
     axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.15)
     if outlook.terms.threshold is not None and outlook.terms.threshold > 0:
@@ -116,7 +116,7 @@ def _draw_steps(axes: Any, outlook: Outlook, level: float, colour: str) -> None:
     times = [datetime.fromtimestamp(at, zone) for at in edges]
     values = [line[0].value, *(bound.value for bound in line)]
     axes.step(times, values, where="pre", color=colour, linewidth=1.8,
-              label=f"the peak until then stays below: {level:g}")  # fmt: skip
+              label=f"peak until then, quantile {level:g}")  # fmt: skip
     axes.fill_between(times, values, step="pre", color=colour, alpha=0.10, linewidth=0)
 
 

@@ -10,7 +10,7 @@ from simulations.backtest.figures import pictures
 from simulations.backtest.methods import OURS, every_method
 from simulations.backtest.result import Result
 from simulations.backtest.scoring import Asked
-from simulations.backtest.text import HEADERS, cells, ranked, units_of
+from simulations.backtest.text import HEADERS, cells, ranked, reactive_cells, units_of
 from simulations.backtest.units import words
 from simulations.backtest.verdict import Outcome
 
@@ -110,6 +110,8 @@ def _table(result: Result, asked: Asked) -> Iterator[str]:
     for row in ranked(result.scored.rows, asked):
         mark = ' class="ours"' if row.method == OURS else ""
         yield f"<tr{mark}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(row)) + "</tr>"
+    for line in reactive_cells(result.scored, asked):
+        yield '<tr class="dim">' + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>"
     yield "</tbody></table></div>"
 
 

@@ -80,8 +80,8 @@ def table(scored: Scored, asked: Asked) -> Table:
         shown.add_column(name, justify="left" if name == HEADERS[0] else "right", no_wrap=True)
     for row in ranked(scored.rows, asked):
         shown.add_row(*cells(row), style="bold" if row.method == OURS else "")
-    for name, played in _reactive(scored, asked):
-        shown.add_row(name, *[NOTHING] * 7, *played, style="dim")
+    for cells_of in reactive_cells(scored, asked):
+        shown.add_row(*cells_of, style="dim")
     return shown
 
 
@@ -113,17 +113,20 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _reactive(scored: Scored, asked: Asked) -> Iterator[tuple[str, tuple[str, str]]]:
-    played = scored.reactive.get(asked.horizon_seconds)
-    if played is not None:
-        yield "the reactive scaler", (
-            _figure(played.unserved), _figure(played.capacity_seconds / 3600.0),
-        )  # fmt: skip
+def reactive_cells(scored: Scored, asked: Asked) -> Iterator[tuple[str, ...]]:
+    """Yield the line of the reactive scaler, and that of its twin that is as seldom short as ours.
+
+    They forecast nothing, so there is nothing but capacity to tell of them.
+    """
+    lines = []
+    if asked.horizon_seconds in scored.reactive:
+        lines.append(("the reactive scaler", scored.reactive[asked.horizon_seconds]))
     if scored.matched is not None and asked == scored.main:
         headroom, twin = scored.matched
-        yield f"... with {headroom:.2f} times", (
-            _figure(twin.unserved), _figure(twin.capacity_seconds / 3600.0),
-        )  # fmt: skip
+        lines.append((f"... with {headroom:.2f} times", twin))
+    for name, played in lines:
+        hours = played.capacity_seconds / 3600.0
+        yield name, *[NOTHING] * (len(HEADERS) - 3), _figure(played.unserved), _figure(hours)
 
 
 def _figure(value: float, shape: str = "") -> str:

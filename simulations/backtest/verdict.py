@@ -21,7 +21,6 @@ CHEAPER_RATIO = 0.01
 WORST_GAP_RATIO = 0.05
 COVERAGE_SLACK = 0.05
 RARE_WINDOWS = 5.0  # so many windows beyond the bound are expected, or its coverage is a guess
-GOOD_AS_FULL_RATIO = 1.1
 
 
 class Outcome(StrEnum):
@@ -174,7 +173,7 @@ def _rivals(scored: Scored, ours: Row) -> Iterator[str]:
 
 
 def _learning(learning: Learning | None) -> Iterator[str]:
-    """Say from how many days of history on the forecast beats what needs none, and is at its best.
+    """Say from how many days of history on the forecast beats what needs none.
 
     Days count from the first number from which on all that were tried are good.
     """
@@ -182,7 +181,6 @@ def _learning(learning: Learning | None) -> Iterator[str]:
         return
     tried = sorted(learning.by_days)
     enabled = _from(tried, lambda days: learning.by_days[days] <= learning.yardstick)
-    best = _from(tried, lambda days: learning.by_days[days] <= GOOD_AS_FULL_RATIO * learning.full)
     longest = words(tried[-1] * DAY_SECONDS)
     if enabled is None:
         yield (
@@ -200,8 +198,7 @@ def _learning(learning: Learning | None) -> Iterator[str]:
         f"{learning.by_days[days] / learning.full:.2f} times with {words(days * DAY_SECONDS)}"
         for days in tried
     )
-    since = f"from {words(best * DAY_SECONDS)} on" if best else f"with more than {longest}"
-    yield f"It is at its best {since}: against all of the history its loss is {shown}."
+    yield f"Against all of the history its loss is {shown}."
 
 
 def _from(tried: Sequence[float], is_good: Callable[[float], bool]) -> float | None:
