@@ -109,7 +109,8 @@ def _headline(outcome: Outcome, scored: Scored, ours: Row, reactive: Played) -> 
     heads = {
         Outcome.PAYS: "Prediction pays here.",
         Outcome.DOES_NOT_PAY: "Prediction does not pay here.",
-        Outcome.UNKNOWN: "Unknown whether prediction pays: the history is too short.",
+        Outcome.UNKNOWN: "Unknown whether prediction pays: there is too little to learn from or to "
+        "score.",
     }
     return f"{heads[outcome]} {text}."
 

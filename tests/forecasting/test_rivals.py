@@ -144,13 +144,17 @@ def test_a_perfect_day_is_repeated_by_the_path_methods() -> None:
 
 
 def test_a_path_is_bridged_over_gaps_not_dropped_to_zero() -> None:
-    np.testing.assert_allclose(filled(np.array([np.nan, 2.0, np.nan, 4.0, np.nan])), [2, 2, 3, 4, 4])
+    np.testing.assert_allclose(
+        filled(np.array([np.nan, 2.0, np.nan, 4.0, np.nan])), [2, 2, 3, 4, 4]
+    )
     history = days_of_minutes(4.0, lambda day: 10 + 5 * np.sin(2 * np.pi * day))
     values = history.values.copy()
     values[-300:-200] = np.nan
     gappy = minutes(values)
     for name in ("holt-winters", "crane"):
-        whole, holed = (EVERY[name].fit(each, TASK).forecast(each).value for each in (history, gappy))
+        whole, holed = (
+            EVERY[name].fit(each, TASK).forecast(each).value for each in (history, gappy)
+        )
         assert holed == pytest.approx(whole, rel=0.1), name
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_files import write_csv
 from forecasting.series import Series
 
 MONDAY = 1_736_121_600.0  # 2025-01-06 00:00 UTC
@@ -19,14 +20,6 @@ def week() -> Series:
     level = np.where((hours >= 9.0) & (hours < 17.0), 80.0, 10.0)
     noise = np.random.default_rng(5).gamma(200.0, 1 / 200.0, n)
     return Series(start_at=MONDAY, step_seconds=STEP, values=level * noise)
-
-
-def write_csv(path: Path, series: Series) -> Path:
-    """Write a data file, gaps as empty cells."""
-    rows = zip(series.times.tolist(), series.values.tolist(), strict=True)
-    lines = [f"{at:.0f},{'' if value != value else repr(value)}" for at, value in rows]  # noqa: PLR0124
-    path.write_text("\n".join(["timestamp,demand", *lines]) + "\n")
-    return path
 
 
 @pytest.fixture(scope="session")

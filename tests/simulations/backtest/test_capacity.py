@@ -63,7 +63,9 @@ def test_the_reactive_scaler_is_short_for_the_start_up_and_a_bound_in_time_is_no
 
 def test_the_start_up_may_differ_from_the_window_that_is_forecast() -> None:
     demand = series([10.0] * 5 + [30.0] * 7)
-    stage = stage_of(demand, np.array([0.0, 480.0]), Terms(threshold=10.0, start_seconds=60.0), 180.0)
+    stage = stage_of(
+        demand, np.array([0.0, 480.0]), Terms(threshold=10.0, start_seconds=60.0), 180.0
+    )
     assert play(stage, None).unserved == 20 * 60
 
 
@@ -85,7 +87,9 @@ def test_without_a_threshold_capacity_is_demand() -> None:
 
 def test_floor_and_ceiling_bound_what_is_wanted() -> None:
     demand = series([0.0] * 5 + [95.0] * 5)
-    stage = stage_of(demand, np.array([0.0]), Terms(threshold=10.0, warm_floor=2, max_replicas=6), 540.0)
+    stage = stage_of(
+        demand, np.array([0.0]), Terms(threshold=10.0, warm_floor=2, max_replicas=6), 540.0
+    )
     assert play(stage, None).capacity_seconds == 60 * (5 * 2 + 5 * 6)
 
 
