@@ -2,26 +2,48 @@
 
 A forecaster in `WithEvents` learns from the history as it would have been without them, and its
 answer is lifted while one is due. So a campaign does not come back next week, and the day after
-an outage does not expect one.
+an outage does not expect one. Past events are no mistake: they go on cleaning the history.
 """
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from forecasting.arrays import BoolVector, FloatVector
-from forecasting.forecast import Forecast
+from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
 from forecasting.series import Series
+from forecasting.windows import n_steps
+
+
+class Happening(Protocol):
+    """Something that is different at certain times: an `Event`, or one with a calendar of its own.
+
+    `factor` multiplies the usual demand, `demand` is what is expected whatever is usual; with
+    neither it is an outage: its data says nothing, and nothing is expected of it.
+    """
+
+    @property
+    def factor(self) -> float | None:
+        """What the usual demand is multiplied by."""
+        ...
+
+    @property
+    def demand(self) -> float | None:
+        """What is expected at least, in the unit of the series."""
+        ...
+
+    def covers(self, times: FloatVector) -> BoolVector:
+        """Return which of the times, in order, it is different at."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """What is different in [begin_at, end_at), in Unix seconds.
 
-    `factor` multiplies the usual demand, `demand` is what is expected whatever is usual; an
-    event with neither is an outage: its data says nothing, and nothing is expected of it.
-    `every_seconds` repeats it, 604800 for each week.
+    `every_seconds` repeats it, 604800 for each week of a zone without daylight saving.
     """
 
     begin_at: float
@@ -53,12 +75,12 @@ class WithEvents:
     """A forecaster that is told of events."""
 
     forecaster: Forecaster
-    events: tuple[Event, ...]
+    events: tuple[Happening, ...]
 
     def fit(self, history: Series, task: Task) -> FittedForecaster:
         """Return the forecaster fitted on the usual part of `history`."""
         fitted = self.forecaster.fit(usual(history, self.events), task)
-        return FittedWithEvents(fitted=fitted, events=self.events)
+        return FittedWithEvents(fitted=fitted, task=task, events=self.events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +88,8 @@ class FittedWithEvents:
     """A fitted forecaster that is told of events."""
 
     fitted: FittedForecaster
-    events: tuple[Event, ...]
+    task: Task
+    events: tuple[Happening, ...]
 
     @property
     def method(self) -> str:
@@ -75,27 +98,55 @@ class FittedWithEvents:
 
     def forecast(self, history: Series) -> Forecast:
         """Return the usual bound, lifted by what is due in the window ahead."""
-        forecast = self.fitted.forecast(usual(history, self.events))
         step = history.step_seconds
-        n_ahead = max(1, int(np.ceil(forecast.horizon_seconds / step)))
+        n_ahead = n_steps(self.task.horizon_seconds, step)
         ahead = history.end_at + step * np.arange(1, n_ahead + 1, dtype=np.float64)
-        factors, least = np.ones(n_ahead), 0.0
-        for event in self.events:
-            due = event.covers(ahead)
-            if event.factor is not None:
-                factors[due] *= event.factor
-            if event.demand is not None and due.any():
-                least = max(least, event.demand)
-        return replace(forecast, value=max(least, forecast.value * float(factors.max())))
+        factor, demand = _due(self.events, ahead)
+        try:
+            forecast = self.fitted.forecast(usual(history, self.events))
+        except NotEnoughHistory:
+            if demand is None:
+                raise
+            return Forecast(
+                issued_at=history.end_at,
+                horizon_seconds=self.task.horizon_seconds,
+                level=self.task.level,
+                value=demand,
+                method="event",
+            )
+        return replace(forecast, value=max(demand or 0.0, forecast.value * factor))
 
 
-def usual(history: Series, events: tuple[Event, ...]) -> Series:
-    """Return the history without its events: divided by factors, and unknown where it must be."""
+def _due(events: tuple[Happening, ...], ahead: FloatVector) -> tuple[float, float | None]:
+    """Return the largest factor among the times ahead, and the largest demand if there is one."""
+    factors = np.ones(ahead.size)
+    demands = []
+    for event in events:
+        due = event.covers(ahead)
+        if event.factor is not None:
+            factors[due] *= event.factor
+        if event.demand is not None and due.any():
+            demands.append(event.demand)
+    return float(factors.max()), max(demands, default=None)
+
+
+def usual(history: Series, events: tuple[Happening, ...]) -> Series:
+    """Return the history without its events: divided by factors, and unknown where it must be.
+
+    What leads demand is unknown inside any event: its ratio to the cleaned demand is not usual.
+    """
     values = history.values.copy()
+    unusual = np.zeros(values.size, dtype=np.bool_)
     for event in events:
         inside = event.covers(history.times)
+        unusual |= inside
         if event.factor is None or event.demand is not None:
             values[inside] = np.nan
         else:
             values[inside] /= event.factor
-    return Series(start_at=history.start_at, step_seconds=history.step_seconds, values=values)
+    if not unusual.any():
+        return history
+    leading = tuple(
+        (name, np.where(unusual, np.nan, indicator)) for name, indicator in history.leading
+    )
+    return replace(history, values=values, leading=leading)

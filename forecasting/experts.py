@@ -19,10 +19,12 @@ from forecasting.shape import Features
 class Lesson:
     """What an expert may learn from: rows whose outcome was known at the refit.
 
-    `features` has n rows; `rises` (n,) are the targets ``log(Y + c) - log(level + c)``.
+    `features` has n rows, at the grid points `places` (n,); `rises` (n,) are the targets
+    ``log(Y + c) - log(level + c)``.
     """
 
     past: Past
+    places: FloatVector
     features: Features
     rises: FloatVector
     _models: dict[tuple[bool, float], LinearModel] = field(default_factory=dict, repr=False)

@@ -2,8 +2,6 @@
 
 from typing import Generic, TypeVar
 
-import numpy as np
-
 from forecasting.series import Series
 
 T = TypeVar("T")
@@ -31,10 +29,4 @@ class Memory(Generic[T]):
         if self._kept is None:
             return None
         known, result = self._kept
-        n = len(known)
-        if (known.start_at, known.step_seconds) != (history.start_at, history.step_seconds):
-            return None
-        if len(history) < n:
-            return None
-        same = np.array_equal(known.values.view(np.int64), history.values[:n].view(np.int64))
-        return result if same else None
+        return result if history.continues(known) else None

@@ -235,6 +235,7 @@ def _lesson(
     chosen = features.only(known)
     return Lesson(
         past=past,
+        places=rows[known],
         features=chosen,
         rises=past.logs(past.peak(rows[known])) - chosen.log_level,
     )

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from forecasting.leading import LeadingGain
 from scaler.errors import BadMetadata, TableFull
 from scaler.metadata import Trigger, parse
 from scaler.policy import decide
@@ -59,6 +60,8 @@ class Target:
     why: str = ""  # the same in words, fit for an event
     refusal: str = ""  # why the operator's rules forbid what the trigger asks for
     problems: dict[str, int] = field(default_factory=dict)  # reason -> how often, for a counter
+    leading_problems: dict[str, str] = field(default_factory=dict)  # name of query -> last reason
+    gains: tuple[LeadingGain, ...] = ()  # of the leading queries, at the last fit
     streams: int = 0
     # Set once there is a snapshot, or no use in waiting for one any longer.
     first_look: asyncio.Event = field(default_factory=asyncio.Event)

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from forecasting.arrays import FloatVector
 from forecasting.default import default_forecaster
+from forecasting.leading import LeadingGain
 from forecasting.series import Series
 from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.adapters.memory import ManualClock
@@ -28,6 +29,7 @@ from scaler.adapters.prometheus_settings import BadConfiguration
 from scaler.adapters.system_clock import SystemClock
 from scaler.board import Board
 from scaler.capacity import MAX_REPLICAS
+from scaler.check_plan import plan_findings
 from scaler.controller import Controller
 from scaler.destinations import BadAddress, parse_address
 from scaler.errors import HistoryUnavailable
@@ -181,7 +183,10 @@ def _read(name: str, stdin: BinaryIO) -> bytes:
 class _Watched:
     """A source that remembers what it read and what failed, for one trigger."""
 
-    def __init__(self, source: HistorySource, *, is_overridden: bool) -> None:
+    def __init__(self, source: HistorySource, query: str, *, is_overridden: bool) -> None:
+        self.gains: tuple[LeadingGain, ...] = ()
+        self.leading_problems: dict[str, HistoryUnavailable] = {}  # by query
+        self._query = query
         self.series: Series | None = None
         self.problem: HistoryUnavailable | None = None
         self._source = source
@@ -192,17 +197,24 @@ class _Watched:
             read = self._source.read_range(self._named(query), start_at=start_at, end_at=end_at)
             piece = await read
         except HistoryUnavailable as exc:
-            self.problem = exc
+            self._note(query, exc)
             raise
-        self.series = merged(self.series, piece)
+        if query.query == self._query:
+            self.series = merged(self.series, piece)
         return piece
 
     async def read_instant(self, query: DemandQuery, *, at: float) -> float:
         try:
             return await self._source.read_instant(self._named(query), at=at)
         except HistoryUnavailable as exc:
-            self.problem = exc
+            self._note(query, exc)
             raise
+
+    def _note(self, query: DemandQuery, problem: HistoryUnavailable) -> None:
+        if query.query == self._query:
+            self.problem = problem
+        else:
+            self.leading_problems[query.query] = problem
 
     async def close(self) -> None:
         """Leave the source open: it is another's."""
@@ -237,7 +249,8 @@ async def _decided(
         for each in checked:
             outcomes = []
             for read in filter(_is_whole, each.reads):
-                watched = _Watched(source, is_overridden=is_overridden)
+                query = read.trigger.query.query if read.trigger is not None else ""
+                watched = _Watched(source, query, is_overridden=is_overridden)
                 outcome = await decide_now(each.scaled_object, read, watched, now)
                 outcomes.append(_with_costs(outcome, seconds))
             decided.append(replace(each, outcomes=tuple(outcomes)))
@@ -297,8 +310,12 @@ async def decide_now(
     if failures.first is not None or target.snapshot is None:
         raise failures.first or RuntimeError("no tick was run")
     decision = target.snapshot.decision
+    source.gains = target.gains
     series = None if source.series is None else _recent(source.series, read, decision)
-    findings = tuple(_outcome_findings(scaled_object, read, decision, series, source.problem))
+    findings = (
+        *_outcome_findings(scaled_object, read, decision, series, source.problem),
+        *plan_findings(read, source.gains, source.leading_problems, now),
+    )
     return Outcome(read=read, decision=decision, series=series, findings=findings)
 
 

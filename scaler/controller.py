@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from math import floor
 from time import perf_counter
 from typing import Any
@@ -17,14 +18,16 @@ from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import Forecaster
 from forecasting.series import Series
 from scaler.board import Board, Snapshot, Target
+from scaler.companions import Companions
 from scaler.errors import BadMetadata, HistoryUnavailable, WorkerLost
 from scaler.history import Reading, TargetHistory
+from scaler.leading_notes import note_gains, note_leading
 from scaler.policy import decide
 from scaler.ports import Clock, Forecasts, HistorySource
 from scaler.settings import ControllerSettings
 from scaler.telemetry import TickTelemetry
 from scaler.types import Decision, Evidence, Seen
-from scaler.work import Told, Work, fit_boundary, last_days, seen_of, task_of
+from scaler.work import Told, Work, fit_boundary, forecaster_of, last_days, seen_of, task_of
 
 logger = logging.getLogger(__name__)
 
@@ -143,13 +146,14 @@ class Controller:
         work = self._works.get(target)
         if work is None:
             trigger = target.trigger
+            query = replace(trigger.query, owner=target.key.namespace)
+            days = trigger.params.history_days + MARGIN_DAYS
             history = TargetHistory(
-                self._source,
-                replace(trigger.query, owner=target.key.namespace),
-                trigger.params.history_days + MARGIN_DAYS,
-                zero_when_empty=trigger.zero_when_empty,
+                self._source, query, days, zero_when_empty=trigger.zero_when_empty
             )
-            work = self._works[target] = Work(trigger, history)
+            leading = {name: replace(query, query=text) for name, text in trigger.plan.leading}
+            companions = Companions(self._source, leading, days)
+            work = self._works[target] = Work(trigger, history, companions)
         return work
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -165,6 +169,10 @@ class Controller:
             await self._gather(target, work, as_of, is_first=is_first)
             work.as_of = as_of
             if not is_first:
+                on_read = partial(note_leading, target, _names(target))
+                await work.companions.advance(
+                    as_of, self._settings, spawn=self._spawn, on_read=on_read
+                )
                 self._start_fit_if_due(target, work)
             await self._conclude(target, work)
         except Exception:  # the broad except of the loop: a tick may fail, the loop may not
@@ -224,6 +232,7 @@ class Controller:
         if reading is None or model is None:
             return None
         series = last_days(reading.series, reading.series.end_at, work.trigger.params)
+        series = work.companions.beside(series)
         if work.told is not None and work.told.holds_for(model, series):
             return work.told.forecast
         try:
@@ -246,18 +255,20 @@ class Controller:
         if reading is None or work.is_fitting():
             return
         fit_at = fit_boundary(target.key.digest, reading.series, work.as_of, self._settings)
-        due = (fit_at, work.history.is_complete)
+        due = (fit_at, work.history.is_complete, work.companions.n_complete)
         if due != work.fitted:  # before the fit: one that fails is tried again next period only
             work.fitted = due
             past = last_days(reading.series, fit_at, work.trigger.params)
-            work.fit = self._spawn(self._fit(target, work, past))
+            work.fit = self._spawn(self._fit(target, work, work.companions.beside(past)))
 
     async def _fit(self, target: Target, work: Work, past: Series) -> None:
-        task = task_of(work.trigger.params, self._settings)
+        task = task_of(work.trigger, self._settings, work.as_of)
+        forecaster = forecaster_of(self._forecaster, work.trigger.plan)
         try:
-            model = await self._forecasts.fit(self._forecaster, past, task)
+            model = await self._forecasts.fit(forecaster, past, task)
             self._telemetry.fit_seconds.observe(model.fit_seconds)
             work.model = model
+            note_gains(target, _names(target), model.gains)
             await self._conclude(target, work)
         except WorkerLost:
             work.fitted = None  # not this target's fault: the next tick tries again

@@ -44,6 +44,8 @@ _TRUE = frozenset({"y", "yes", "on", "true"})
 _INTEGER = re.compile(r"[-+]?(?:0x[0-9a-fA-F]+|0b[01]+|[0-9]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+# A line of a key that holds several; they stand below the key when its text is a block.
+_LINE_WITHIN = re.compile(r"(?:events|leadingQueries): line (\d+):")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -297,7 +299,9 @@ def _bad_key(line: str, trigger: Node) -> Finding:
     key = line.partition(":")[0]
     metadata = trigger.get("metadata")
     node = metadata.get(key) if metadata.get(key).is_given else metadata.get(f"{key}FromEnv")
-    return Finding(rule="metadata", severity=Severity.ERROR, line=node.line, text=line)
+    within = _LINE_WITHIN.match(line)
+    n_below = int(within[1]) if within and "\n" in node.text else 0
+    return Finding(rule="metadata", severity=Severity.ERROR, line=node.line + n_below, text=line)
 
 
 def _good_params(sent: Mapping[str, str], lines: tuple[str, ...]) -> TargetParams:

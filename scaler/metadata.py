@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import ceil
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from scaler.agenda import FORMS
 from scaler.capacity import MAX_REPLICAS
 from scaler.errors import BadMetadata
 from scaler.params import (
@@ -23,7 +24,9 @@ from scaler.params import (
     OnStale,
     TargetParams,
 )
+from scaler.plan import MAX_LEADING, Plan, read_plan
 from scaler.ports import DemandQuery
+from scaler.public_holidays import EXAMPLE
 
 # What KEDA itself reads of an external trigger and passes on to us; `timeout` and `unsafeSsl` of
 # KEDA's prometheus trigger are the operator's to decide here (`--prometheus-config`).
@@ -50,6 +53,7 @@ class Trigger:
     query: DemandQuery
     zero_when_empty: bool  # `ignoreNullValues: "true"`, set explicitly
     is_lead_time_measured: bool  # `leadTimeSeconds: auto`
+    plan: Plan = field(default_factory=Plan)
 
 
 def _number(text: object) -> float:
@@ -155,6 +159,18 @@ class TriggerMetadata(BaseModel):
     timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] = Field(
         ZoneInfo("UTC"), description="an IANA time zone such as Europe/Berlin"
     )
+    holidays: str | None = Field(
+        None, min_length=1, max_length=1_024, description=f"codes such as {EXAMPLE}"
+    )
+    events: str | None = Field(
+        None, min_length=1, max_length=16_384, description=f"lines, each {FORMS}"
+    )
+    leading_queries: str | None = Field(
+        None,
+        min_length=1,
+        max_length=16_384,
+        description=f"1 to {MAX_LEADING} PromQL expressions, one a line, with or without `name: `",
+    )
     mode: Mode = Field(Mode.PREDICT, description="predict or observe")
     on_stale: OnStale = Field(OnStale.HOLD, description="hold, floor or error")
 
@@ -180,6 +196,14 @@ def parse(metadata: Mapping[str, str]) -> Trigger:
         lines += _lines_of(exc, given, hidden)
         raise BadMetadata(sorted(lines)) from None
     lines += _grid_lines(read)
+    plan, plan_lines = read_plan(
+        holidays=read.holidays,
+        events=read.events,
+        leading_queries=read.leading_queries,
+        zone=read.timezone,
+        shows=frozenset(given) - hidden,
+    )
+    lines += plan_lines
     params = None
     try:
         params = _params_of(read)
@@ -192,6 +216,7 @@ def parse(metadata: Mapping[str, str]) -> Trigger:
         query=_query_of(read),
         zero_when_empty=read.ignore_null_values,
         is_lead_time_measured=read.lead_time_seconds is None,
+        plan=plan,
     )
 
 

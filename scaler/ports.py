@@ -5,6 +5,7 @@ from typing import Protocol
 
 from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster, Task
+from forecasting.leading import LeadingGain
 from forecasting.series import Series
 
 
@@ -54,6 +55,7 @@ class Model:
 
     number: int
     fit_seconds: float
+    gains: tuple[LeadingGain, ...] = ()  # what each leading query was worth at the fit
 
 
 class Forecasts(Protocol):

@@ -16,6 +16,8 @@ class ControllerSettings:
     # After a restart every target is new at once: older days and fits wait for the second tick, so
     # that each target's first look comes first. A check has one target and one tick.
     is_all_in_first_tick: bool = False
+    # How long a tick that has read its demand waits for leading queries; they go on beside it.
+    leading_wait_seconds: float = 1.0
     # A fit learns the shape of days; the level of the last minutes enters with each forecast.
     refit_seconds: float = 21_600.0
     refit_seconds_when_young: float = 3_600.0  # a short history doubles quickly

@@ -6,12 +6,15 @@ from math import floor, isnan
 
 import numpy as np
 
+from forecasting.events import WithEvents
 from forecasting.forecast import Forecast
-from forecasting.forecaster import Task
+from forecasting.forecaster import Forecaster, Task
 from forecasting.series import Series
+from scaler.companions import Companions
 from scaler.history import Reading, TargetHistory
 from scaler.metadata import Trigger
 from scaler.params import TargetParams
+from scaler.plan import Plan
 from scaler.ports import Model
 from scaler.settings import ControllerSettings
 from scaler.types import Evidence, PolicyState, Seen
@@ -29,10 +32,7 @@ class Told:
 
     def holds_for(self, model: Model, series: Series) -> bool:
         """Return whether the model would say the same again."""
-        before = self.series
-        if self.model is not model or before.start_at != series.start_at:
-            return False
-        return np.array_equal(before.values, series.values, equal_nan=True)
+        return self.model is model and series.is_same(self.series)
 
 
 @dataclass(slots=True, eq=False)
@@ -41,11 +41,12 @@ class Work:
 
     trigger: Trigger
     history: TargetHistory
+    companions: Companions
     state: PolicyState = field(default_factory=PolicyState)
     as_of: float = float("-inf")
     model: Model | None = None
     told: Told | None = None
-    fitted: tuple[float, bool] | None = None  # the last fit's boundary, and if all was read then
+    fitted: tuple[float, bool, int] | None = None  # the last fit's boundary, and what was read
     fit: asyncio.Task[None] | None = None
     tick: asyncio.Task[None] | None = None
     concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -59,15 +60,25 @@ class Work:
         return self.fit is not None and not self.fit.done()
 
 
-def task_of(params: TargetParams, settings: ControllerSettings) -> Task:
+def forecaster_of(forecaster: Forecaster, plan: Plan) -> Forecaster:
+    """Return the forecaster, told of the trigger's events."""
+    return WithEvents(forecaster=forecaster, events=plan.events) if plan.events else forecaster
+
+
+def task_of(trigger: Trigger, settings: ControllerSettings, as_of: float) -> Task:
     """Return what to forecast: the peak until a replica wanted at the next tick would answer.
 
     A forecast starts at a grid point that may be a step old, and its decision stands until the
     next tick. Over the lead time alone, replicas would come up to that much too late: in
     `prewarm demo`, capacity was short for four minutes of a rise instead of none.
     """
-    ahead = params.lead_time_seconds + params.step_seconds + settings.tick_seconds
-    return Task(horizon_seconds=ahead, level=params.quantile, zone=params.zone)
+    params = trigger.params
+    return Task(
+        horizon_seconds=params.lead_time_seconds + params.step_seconds + settings.tick_seconds,
+        level=params.quantile,
+        zone=params.zone,
+        holidays=trigger.plan.holidays.around(as_of, params.zone),
+    )
 
 
 def fit_boundary(digest: str, series: Series, as_of: float, settings: ControllerSettings) -> float:

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from forecasting.arrays import FloatVector
+from forecasting.samples import on_grid
 from forecasting.series import Series
 from scaler.adapters.file_table import Table, read_table
 from scaler.destinations import shown
@@ -83,10 +82,10 @@ class FileSource:
             raise HistoryUnavailable("no-column", message)
         self._tell(query, name, table.rejected.get(name, {}))
         shift = 0.0 if self._ends_at is None else self._ends_at - float(table.times[-1])
-        return resampled(
+        return on_grid(
             table.times,
             table.columns[name],
-            file_step_seconds=table.step_seconds,
+            hold_seconds=table.step_seconds,
             start_at=start_at - shift,
             step_seconds=query.step_seconds,
             n_points=n_points,
@@ -112,37 +111,3 @@ class FileSource:
             self._told.add(name)
             for reason, count in rejected.items():
                 self._on_rejected(query, reason, count)
-
-
-def resampled(
-    times: FloatVector,
-    values: FloatVector,
-    *,
-    file_step_seconds: float,
-    start_at: float,
-    step_seconds: float,
-    n_points: int,
-) -> FloatVector:
-    """Return `n_points` grid points from `start_at` on, each from samples at or before it.
-
-    The mean of the observed samples in (point - step, point]; where there are no rows at all, the
-    row before, if the next one is not due yet.
-    """
-    # Relative, and to the millisecond: a shift must not push a row past the point that it is on.
-    rows_at = np.round(times - start_at, 3)
-    points_at = step_seconds * np.arange(n_points)
-    first = int(np.searchsorted(rows_at, -step_seconds, side="right"))
-    last = int(np.searchsorted(rows_at, points_at[-1], side="right"))
-    # The point that a row counts for: the first at or after it.
-    places = np.ceil(rows_at[first:last] / step_seconds).astype(np.intp)
-    observed = ~np.isnan(values[first:last])
-    rows = np.bincount(places, minlength=n_points)
-    counts = np.bincount(places[observed], minlength=n_points)
-    sums = np.bincount(places[observed], values[first:last][observed], n_points)
-    means = np.full(n_points, np.nan)
-    np.divide(sums, counts, out=means, where=counts > 0)
-    before = np.searchsorted(rows_at, points_at, side="right") - 1
-    is_held = (rows == 0) & (before >= 0)
-    is_held &= points_at - rows_at[np.maximum(before, 0)] < file_step_seconds
-    means[is_held] = values[before[is_held]]
-    return means

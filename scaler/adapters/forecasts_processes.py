@@ -98,8 +98,8 @@ class ProcessForecasts:
 
     async def fit(self, forecaster: Forecaster, past: Series, task: Task) -> Model:
         """Fit in one process, and hand the model to the one that is asked."""
-        packed, seconds = await self._fits.run(work.fit, forecaster, past, task)
-        model = Model(next(self._numbers), seconds)
+        packed, seconds, gains = await self._fits.run(work.fit, forecaster, past, task)
+        model = Model(next(self._numbers), seconds, gains)
         await self._asks.run(work.adopt, model.number, packed)
         finalize(model, self._dropped.append, model.number)
         return model

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from forecasting.forecast import Forecast
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
+from forecasting.leading import gains
 from forecasting.series import Series
 from scaler.errors import WorkerLost
 from scaler.ports import Model
@@ -26,7 +27,7 @@ class ThreadForecasts:
         """Fit in the fits' thread."""
         loop = asyncio.get_running_loop()
         fitted, seconds = await loop.run_in_executor(self._fits, _timed, forecaster, past, task)
-        model = Model(next(self._numbers), seconds)
+        model = Model(next(self._numbers), seconds, gains(fitted))
         self._fitted[model] = fitted
         return model
 

@@ -5,17 +5,21 @@ from time import perf_counter
 
 from forecasting.forecast import Forecast
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
+from forecasting.leading import LeadingGain, gains
 from forecasting.series import Series
 
 # Of this process. Handles are numbered by their owner, who drops them too.
 _models: dict[int, FittedForecaster] = {}
 
 
-def fit(forecaster: Forecaster, past: Series, task: Task) -> tuple[bytes, float]:
-    """Return a fitted model, packed for another process, and the seconds that the fit took."""
+def fit(
+    forecaster: Forecaster, past: Series, task: Task
+) -> tuple[bytes, float, tuple[LeadingGain, ...]]:
+    """Return a fitted model, packed for another process, the seconds it took, and its gains."""
     started_at = perf_counter()
     model = forecaster.fit(past, task)
-    return pickle.dumps(model, pickle.HIGHEST_PROTOCOL), perf_counter() - started_at
+    packed = pickle.dumps(model, pickle.HIGHEST_PROTOCOL)
+    return packed, perf_counter() - started_at, gains(model)
 
 
 def adopt(number: int, packed: bytes) -> None:

@@ -21,6 +21,7 @@ from scaler.lint.bounds import (
     scaling_modifiers,
     warm_floor_below_minimum,
 )
+from scaler.lint.calendar import calendar_zone, leading_query
 from scaler.lint.facts import Facts, Rule, Said, TriggerRule
 from scaler.lint.fields import OBJECT, field_problems
 from scaler.lint.pace import (
@@ -82,6 +83,8 @@ TRIGGER_RULES: tuple[TriggerRule, ...] = (
     query_per_pod,
     query_of_served,
     empty_answers,
+    calendar_zone,
+    leading_query,
 )
 
 

@@ -190,12 +190,19 @@ def credentials(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
 def query_of_counter(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
     """Find a counter that is read without a rate."""
     node = facts.metadata(read, "query")
-    counter = re.search(r"[A-Za-z_:][\w:]*_total\b(?!:)", node.text)
-    if counter and not re.search(r"\b(i?rate|x?rate|increase|i?delta|deriv)\s*\(", node.text):
+    counter = counter_without_rate(node.text)
+    if counter:
         text = f"{counter[0]} is a counter, which only grows; demand is its rate"
         selector = re.match(r"\s*\{[^{}'\n\\]{0,200}\}", node.text[counter.end() :])
         series = counter[0] + (selector[0].strip() if selector else "")
         yield Said(WARNING, node, text, key_yaml("query", f"sum(rate({series}[2m]))"))
+
+
+def counter_without_rate(query: str) -> re.Match[str] | None:
+    """Return the counter that a query reads as it is, None when there is none."""
+    counter = re.search(r"[A-Za-z_:][\w:]*_total\b(?!:)", query)
+    is_rate = re.search(r"\b(i?rate|x?rate|increase|i?delta|deriv)\s*\(", query)
+    return None if is_rate else counter
 
 
 def query_per_pod(facts: Facts, read: ReadTrigger) -> Iterator[Said]:

@@ -83,7 +83,8 @@ def test_row_23_errors_by_request_bring_kedas_fallback_and_end_with_it(
     space.wait_for_replicas(NAME, 2)
     subject.demand.remove(space.name)
     space.wait_for_replicas(NAME, 5, within_seconds=60)
-    assert space.condition(NAME, "Fallback")[0] == "True"
+    # The HPA acts on KEDA's answer before KEDA has written its condition.
+    wait_for(lambda: space.condition(NAME, "Fallback")[0] == "True", "the fallback is told")
     assert space.autoscaler(NAME) is not None
     subject.demand.set(space.name, 3)
     space.wait_for_replicas(NAME, 3)

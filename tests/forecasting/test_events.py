@@ -7,6 +7,7 @@ import pytest
 
 from forecasting.default import default_forecaster
 from forecasting.events import Event, WithEvents, usual
+from forecasting.forecast import NotEnoughHistory
 from forecasting.forecaster import Task
 from forecasting.series import Series
 
@@ -82,3 +83,39 @@ def test_an_event_with_an_absolute_demand_leaves_its_own_data_out() -> None:
     event = Event(begin_at=MONDAY, end_at=MONDAY + 600, demand=7.0)
     assert np.isnan(usual(history, (event,)).values[:10]).all()
     assert not np.isnan(usual(history, (event,)).values[10:]).any()
+
+
+def test_a_demand_that_is_told_is_expected_even_where_nothing_was_ever_observed(
+    task: MakeTask,
+) -> None:
+    nothing = Series(start_at=MONDAY, step_seconds=60.0, values=np.full(100, np.nan))
+    test = Event(begin_at=nothing.end_at + 300, end_at=nothing.end_at + 900, demand=70.0)
+    told = WithEvents(forecaster=default_forecaster(), events=(test,)).fit(nothing, task())
+    assert (told.forecast(nothing).value, told.forecast(nothing).method) == (70.0, "event")
+    with pytest.raises(NotEnoughHistory):
+        told.forecast(nothing.between(MONDAY, MONDAY + 600))  # not due yet
+
+
+def test_overlapping_events_multiply_and_an_absolute_one_is_a_floor(task: MakeTask) -> None:
+    history = working_days(9.5)
+    plain = default_forecaster().fit(history, task()).forecast(history).value
+    begin_at, end_at = history.end_at + 60, history.end_at + 600
+    double = Event(begin_at=begin_at, end_at=end_at, factor=2.0)
+    half = Event(begin_at=begin_at, end_at=end_at + 6000, factor=0.5)
+    low = Event(begin_at=begin_at, end_at=end_at, demand=1.0)
+
+    def bound(*events: Event) -> float:
+        told = WithEvents(forecaster=default_forecaster(), events=events)
+        return told.fit(history, task()).forecast(history).value
+
+    assert bound(double, double) == pytest.approx(4 * plain)
+    assert bound(double, half, low) == pytest.approx(plain)
+    assert bound(half) == pytest.approx(plain / 2)
+    assert bound(low) == pytest.approx(plain)
+
+
+def test_without_events_the_answer_is_that_of_the_forecaster(task: MakeTask) -> None:
+    history = working_days(3.0)
+    past = Event(begin_at=MONDAY - 7200, end_at=MONDAY - 3600, factor=9.0)
+    told = WithEvents(forecaster=default_forecaster(), events=(past,)).fit(history, task())
+    assert told.forecast(history) == default_forecaster().fit(history, task()).forecast(history)

@@ -20,6 +20,7 @@ from forecasting.series import Series
 from prometheus_server import PrometheusServer, newest
 from scaler.adapters.memory import ManualClock, MemoryHistorySource
 from scaler.check import FINE, FOUND, UNUSABLE, run_check
+from scaler.errors import HistoryUnavailable
 from scaler.lint import RULES as LINT_RULES
 from scaler.lint import TRIGGER_RULES
 from scaler.metadata import FIELD_OF_KEY, IGNORED_KEYS, KNOWN_KEYS
@@ -415,6 +416,55 @@ def test_a_query_that_costs_too_much_is_named_with_the_rule_that_records_it():
     assert f"expr: {QUERY}" in printed
 
 
+def test_what_a_leading_query_is_worth_is_said_with_the_decision():
+    minutes = 6 * DAY
+    generator = np.random.default_rng(1)
+    portal = np.full(minutes, 20.0)
+    for begin in np.flatnonzero(generator.random(minutes) < 1 / 180):
+        portal[begin : begin + 30] += 180.0
+    portal *= generator.gamma(400, 1 / 400, minutes)
+    demand = np.concatenate((np.full(10, 10.0), 0.5 * portal[:-10]))
+    start_at = NOW // 60 * 60 - 60.0 * (minutes - 1)
+    grid = {"start_at": start_at, "step_seconds": 60.0}
+    opened = Opened(Series(values=demand, **grid))
+    opened.source.put("portal", Series(values=portal, **grid))
+    opened.source.put("flat", Series(values=np.ones(minutes), **grid))
+    head = "      historyDays: '5'\n      leadingQueries: |\n"
+    text = FINE_OBJECT + head + "        portal: portal\n        flat: flat\n        none: none\n"
+    status, said = check(text, source_flags=FLAGS, open_with=opened)
+    assert status == 0
+    (gain,) = re.findall(r"portal: kept; it lowered the loss of a trial by (\d+) %", said)
+    assert int(gain) > 40
+    assert re.search(r"flat: not kept; it (raised|lowered) the loss of a trial by \d+ %", said)
+    assert "none can't be judged yet: too little history [leading-gain]" in said
+
+
+def test_a_leading_query_that_fails_is_a_warning_and_the_decision_stands():
+    class HalfDown(MemoryHistorySource):
+        async def _answer(
+            self, kind: str, query: DemandQuery, start_at: float, end_at: float
+        ) -> None:
+            if query.query != QUERY:
+                raise HistoryUnavailable("query", "parse error")
+            await super()._answer(kind, query, start_at, end_at)
+
+    opened = Opened()
+    opened.source = HalfDown({QUERY: daily_spike()})
+    text = FINE_OBJECT + "      leadingQueries: 'portal: sum('\n"
+    status, said = check(text, source_flags=FLAGS, open_with=opened)
+    assert status == 0
+    assert "warning: portal: no history, so it is left out: parse error [leading-gain]" in said
+    assert "[source-" not in said
+
+
+def test_an_event_that_has_left_the_history_may_go():
+    text = FINE_OBJECT + "      timezone: UTC\n      events: |\n"
+    text += "        2020-01-01 for 1d outage; 2099-01-01 for 1h outage\n"
+    _, said = check(text, source_flags=FLAGS, open_with=Opened(daily_spike()))
+    assert "the event of 2020-01-01 00:00 ended before the 28 days of history begin" in said
+    assert "2099" not in said
+
+
 def test_flags_that_cannot_be_used_are_said_and_end_with_2():
     status, printed = check(FINE_OBJECT, source_flags=SourceFlags(source="file"))
     assert (status, printed) == (
@@ -513,6 +563,9 @@ SPOKEN_DEFAULTS = {
     "customHeaders": "none",
     "queryParameters": "none",
     "authModes": "none",
+    "holidays": "none",
+    "events": "none",
+    "leadingQueries": "none",
     "leadTimeSeconds": "`auto`",
     "staleAfterSeconds": "5 steps",
 }

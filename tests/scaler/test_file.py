@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from forecasting.samples import on_grid
 from forecasting.series import Series
-from scaler.adapters.file import FileSource, resampled
+from scaler.adapters.file import FileSource
 from scaler.errors import HistoryUnavailable
 from scaler.ports import DemandQuery
 from traces import trace, trace_file
@@ -254,12 +255,12 @@ def test_nothing_after_the_asked_time_is_ever_shown(
     times = np.array([at for at, _ in rows])
     values = np.array([math.nan if value is None else value for _, value in rows])
     n_points += 1
-    asked = {"file_step_seconds": file_step, "start_at": 600.0, "step_seconds": step}
-    whole = resampled(times, values, n_points=n_points, **asked)
+    asked = {"hold_seconds": file_step, "start_at": 600.0, "step_seconds": step}
+    whole = on_grid(times, values, n_points=n_points, **asked)
     end_at = 600 + (n_points - 1) * step
     known = times <= end_at
     if known.any():
-        past = resampled(times[known], values[known], n_points=n_points, **asked)
+        past = on_grid(times[known], values[known], n_points=n_points, **asked)
         assert np.array_equal(whole, past, equal_nan=True)
     observed = values[~np.isnan(values)]
     for point in whole[~np.isnan(whole)]:
@@ -272,10 +273,10 @@ def test_reading_a_csv_file_needs_no_pandas() -> None:
 
 
 def test_a_series_can_hold_what_is_read() -> None:
-    values = resampled(
+    values = on_grid(
         np.array([0.0]),
         np.array([1.0]),
-        file_step_seconds=0,
+        hold_seconds=0,
         start_at=0,
         step_seconds=60,
         n_points=3,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ import pytest
 from forecasting.default import default_forecaster
 from forecasting.forecast import NotEnoughHistory
 from forecasting.forecaster import Task
+from forecasting.leading import gains
 from forecasting.series import Series
 from scaler.adapters import forecasts_work
 from scaler.adapters.forecasts_processes import ProcessForecasts, Workers
@@ -163,3 +165,13 @@ def _is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+async def test_what_leading_queries_were_worth_comes_with_the_model(forecasts: Forecasts) -> None:
+    history = wave(4_000)
+    noise = np.random.default_rng(0).gamma(4.0, 1.0, len(history))
+    led = history.led_by({"noise": replace(history, values=noise)})
+    model = await forecasts.fit(default_forecaster(), led, TASK)
+    assert model.gains == gains(default_forecaster().fit(led, TASK))
+    assert [gain.name for gain in model.gains] == ["noise"]
+    assert (await forecasts.forecast(model, led)).value > 0

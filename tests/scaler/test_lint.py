@@ -333,6 +333,35 @@ LINTS: tuple[tuple[dict[str, Any], list[str], str], ...] = (
     ({f"{OURS}.query": "job:a_total:rate2m"}, [], "a recorded rate"),
     ({f"{OURS}.query": "avg(rate(a_total[2m]))"}, ["warning query-per-pod"], "falls with each pod"),
     ({f"{OURS}.query": "sum(avg_over_time(a[5m]))"}, [], "an average over time is fine"),
+    ({f"{OURS}.holidays": "DE"}, ["warning calendar-zone"], "whose days? UTC's"),
+    ({f"{OURS}.holidays": "DE", f"{OURS}.timezone": "Europe/Berlin"}, [], "its own days"),
+    (
+        {f"{OURS}.events": "2026-11-27T08:00 for 4h outage"},
+        ["warning calendar-zone"],
+        "eight o'clock of UTC",
+    ),
+    ({f"{OURS}.events": "2026-11-27T08:00Z for 4h outage"}, [], "it says which eight o'clock"),
+    (
+        {f"{OURS}.events": "2026-11-27T08:00Z to 2026-11-28 outage"},
+        ["warning calendar-zone"],
+        "the end doesn't",
+    ),
+    (
+        {f"{OURS}.events": "cron 0 9 * * 1 for 2h factor 2"},
+        ["warning calendar-zone"],
+        "cron has no zone",
+    ),
+    ({f"{OURS}.leadingQueries": "portal: sum(rate(a_total[2m]))"}, [], "a rate may lead"),
+    (
+        {f"{OURS}.leadingQueries": "portal: sum(a_total)"},
+        ["warning leading-query"],
+        "a counter only grows",
+    ),
+    (
+        {f"{OURS}.leadingQueries": "sum( rate(gateway_requests_total[2m]) )"},
+        ["warning leading-query"],
+        "the main query itself",
+    ),
     ({f"{OURS}.query": "vllm:num_requests_waiting"}, ["warning query-per-pod"], "a series a pod"),
     (
         {f"{OURS}.query": SERVED},

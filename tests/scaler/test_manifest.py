@@ -238,6 +238,23 @@ def test_a_bad_key_is_found_on_its_own_line():
     ]
 
 
+def test_a_bad_event_is_found_on_its_own_line_of_the_block():
+    lines = (
+        "query: sum(x)",
+        'threshold: "10"',
+        "events: |",
+        "  2026-11-27T08:00 for 4h factor 3",
+        "  # the next one has no end",
+        "  2026-11-28T08:00 factor 3",
+    )
+    (finding,) = only_trigger(with_metadata(*lines)).findings
+    text = with_metadata(*lines).splitlines()
+    assert text[finding.line - 1].strip() == "2026-11-28T08:00 factor 3"
+    assert "line 3" in finding.text
+    (finding,) = only_trigger(with_metadata(*lines[:2], "events: tomorrow")).findings
+    assert finding.line == len(with_metadata(*lines[:2], "x").splitlines())
+
+
 def test_a_missing_key_is_found_where_the_metadata_starts():
     (finding,) = only_trigger(with_metadata("query: up", 'warmFloor: "1"')).findings
     assert finding.line == 12

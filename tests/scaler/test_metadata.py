@@ -128,6 +128,8 @@ def test_every_key_has_a_FromEnv_form(key: str) -> None:  # noqa: N802
         "warmFloor": "1", "maxReplicas": "7", "leadTimeSeconds": "60", "quantile": "0.9",
         "historyDays": "7", "stepSeconds": "30", "staleAfterSeconds": "90",
         "timezone": "Europe/Berlin", "mode": "observe", "onStale": "floor",
+            "holidays": "DE-BY", "events": "2026-11-27 for 4h factor 3",
+            "leadingQueries": "gateway: sum(rate(x[2m]))",
     }  # fmt: skip
     plain = parse({**GOOD, key: values[key]})
     others = {k: v for k, v in GOOD.items() if k != key}

@@ -40,12 +40,15 @@ class Answers:
     """What the stub answers from now on; a test changes the fields while it runs."""
 
     value: float = 1.0
+    whole: int | None = None  # the integer field beside it; None: the value without its fraction
     active: bool = True
     target: float = 1.0
     metric_name: str = METRIC_NAME
     empty: bool = False
     hang: threading.Event | None = None  # handlers wait until it is set
+    hangs_only: str = ""  # the one RPC that waits; empty: all of them
     error: tuple[grpc.StatusCode, str] | None = None  # GetMetrics ends with it
+    active_error: tuple[grpc.StatusCode, str] | None = None  # IsActive ends with it
     refuses_wrong_names: bool = True
 
 
@@ -104,6 +107,8 @@ class StubScaler(service.ExternalScalerServicer):
         self, request: messages.ScaledObjectRef, context: grpc.ServicerContext
     ) -> messages.IsActiveResponse:
         self._record("IsActive", request, context)
+        if self.answers.active_error is not None:
+            context.abort(*self.answers.active_error)
         return messages.IsActiveResponse(result=self.answers.active)
 
     def GetMetricSpec(  # noqa: N802
@@ -124,6 +129,7 @@ class StubScaler(service.ExternalScalerServicer):
         if answers.refuses_wrong_names and request.metricName != METRIC_NAME:
             context.abort(grpc.StatusCode.NOT_FOUND, f"no metric {request.metricName!r}")
         whole = int(answers.value) if answers.value == answers.value else 0
+        whole = whole if answers.whole is None else answers.whole
         value = messages.MetricValue(
             metricName=request.metricName, metricValue=whole, metricValueFloat=answers.value
         )
@@ -177,5 +183,5 @@ class StubScaler(service.ExternalScalerServicer):
                 context.peer(),
             )
         )
-        if self.answers.hang is not None:
+        if self.answers.hang is not None and self.answers.hangs_only in ("", rpc):
             self.answers.hang.wait()

@@ -1,0 +1,86 @@
+"""What a trigger adds to its query: holidays, events, and queries that run ahead of it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from forecasting.events import Happening
+from scaler.agenda import FORMS, BadEvents, parse_events
+from scaler.public_holidays import EXAMPLE, BadHolidays, PublicHolidays, parse_holidays
+from scaler.quoting import shown
+
+MAX_LEADING = 3  # each is read and learnt from like the main query
+
+_NAMED = re.compile(r"([a-z][a-z0-9-]{0,30}):\s+(.*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All of it, validated. `leading` are names and queries."""
+
+    holidays: PublicHolidays = field(default_factory=PublicHolidays)
+    events: tuple[Happening, ...] = ()
+    leading: tuple[tuple[str, str], ...] = ()
+
+
+def read_plan(
+    *,
+    holidays: str | None,
+    events: str | None,
+    leading_queries: str | None,
+    zone: ZoneInfo,
+    shows: frozenset[str],
+) -> tuple[Plan, list[str]]:
+    """Return the plan that the texts of the three keys give, and a line for each bad one.
+
+    `shows` are the keys whose text may be quoted.
+    """
+    lines: list[str] = []
+    read_holidays = PublicHolidays()
+    read_events: tuple[Happening, ...] = ()
+    leading: tuple[tuple[str, str], ...] = ()
+    try:
+        read_holidays = parse_holidays(holidays) if holidays is not None else read_holidays
+    except BadHolidays as bad:
+        what = str(bad) if "holidays" in shows else "(not shown) is not allowed"
+        lines.append(f"holidays: {what}; allowed are codes such as {EXAMPLE}")
+    try:
+        read_events = parse_events(events, zone) if events is not None else read_events
+    except BadEvents as bad:
+        entry = shown(bad.entry, 80) if "events" in shows else ""
+        what = f"{entry} {bad.why}".strip() if "events" in shows else "(not shown) is no event"
+        lines.append(f"events: line {bad.line}: {what}; allowed is {FORMS}")
+    try:
+        leading = parse_leading(leading_queries) if leading_queries is not None else leading
+    except ValueError as bad:
+        lines.append(f"leadingQueries: {bad}")
+    return Plan(holidays=read_holidays, events=read_events, leading=leading), lines
+
+
+def parse_leading(text: str) -> tuple[tuple[str, str], ...]:
+    """Return names and queries: one query a line, `name: ` before it where it has one.
+
+    Raises ValueError.
+    """
+    found: dict[str, str] = {}
+    for number, (given, query) in enumerate(_lines(text), start=1):
+        name = given or f"leading-{number}"
+        if name in found:
+            raise ValueError(f"line {number}: the name {name} is given twice; names must differ")
+        if not query:
+            raise ValueError(f"line {number}: the name {name} has no query after it")
+        found[name] = query
+    if not 0 < len(found) <= MAX_LEADING:
+        raise ValueError(
+            f"{len(found)} queries; allowed are 1 to {MAX_LEADING}, one a line, each with a name "
+            "and a colon before it if it is to have one"
+        )
+    return tuple(found.items())
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        if line.strip() and not line.strip().startswith("#"):
+            named = _NAMED.fullmatch(line.strip() + " ")
+            yield (named[1], named[2].strip()) if named else ("", line.strip())
