@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from forecasting.localtime import DAY_SECONDS
+from forecasting.samples import on_grid
 from forecasting.series import Series
-from scaler.adapters.file import resampled
 from scaler.adapters.file_table import Rows, read_table
 from scaler.adapters.prometheus_settings import BadConfiguration
 from scaler.check import NEXT_STEPS
@@ -117,10 +117,10 @@ def _of_file(path: Path, reading: Reading) -> Input:
             f"--step: {step:g} s makes {n_points} points of {path}; allowed are {MOST_POINTS}, so "
             "give a longer one"
         )
-    values = resampled(
+    values = on_grid(
         table.times,
         table.columns[column],
-        file_step_seconds=table.step_seconds,
+        hold_seconds=table.step_seconds,
         start_at=start_at,
         step_seconds=step,
         n_points=n_points,
