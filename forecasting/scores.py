@@ -1,4 +1,7 @@
-"""Scores of an upper bound against what happened. Lower is better unless said otherwise."""
+"""Scores of an upper bound against what happened. Lower is better unless said otherwise.
+
+Every function takes pairs that are both known: `actual` and `bound` are (n,), without NaN.
+"""
 
 import numpy as np
 
@@ -35,3 +38,12 @@ def shortage(actual: FloatVector, bound: FloatVector) -> float:
 def excess(actual: FloatVector, bound: FloatVector) -> float:
     """Return the mean bound beyond the outcome, in the unit of the series."""
     return float(np.mean(np.maximum(bound - actual, 0.0)))
+
+
+def interval_width(bound: FloatVector, lower: FloatVector) -> float:
+    """Return the mean distance from a lower bound up to the bound, in the unit of the series.
+
+    For example from the median up to the 0.95 quantile. Narrow counts only where the coverage
+    holds.
+    """
+    return float(np.mean(bound - lower))

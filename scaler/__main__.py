@@ -1,5 +1,6 @@
 """The command `prewarm`: finds its sub-commands by entry point and loads only the one asked for."""
 
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 
 import click
@@ -11,6 +12,8 @@ SUMMARIES = {
     "serve": "Answer KEDA: the gRPC external scaler.",
     "check": "Validate ScaledObject manifests and show the decision they lead to.",
     "explain": "Say what a running scaler answers for a ScaledObject, and why.",
+    "backtest": "Would prediction pay? Ask the past: forecasts against what came.",
+    "forecast": "Draw history and forecast: how high demand will be at most.",
     "demo": "Watch the whole path at work on generated data, in under a minute.",
     "version": "Print the versions of Prewarm and of what it rests on.",
 }
@@ -29,6 +32,19 @@ class EntryPointGroup(click.Group):
         del ctx
         found = entry_points(group=GROUP, name=cmd_name)
         return _loaded(next(iter(found))) if found else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is asked for; for an unknown one name the nearest that there is."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as exc:  # click knows only commands that are loaded: none
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not near:
+                raise
+            message = f"No such command {args[0]!r}. Did you mean {near[0]!r}?"
+            raise click.UsageError(message, ctx) from exc
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list from `SUMMARIES`, importing only commands that are not ours."""

@@ -7,7 +7,7 @@ the data stays a gap.
 
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil, floor, log10
+from math import ceil, floor, isfinite, log10
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -48,7 +48,10 @@ ASCII = Glyphs(bound="=", line="-", axis="|", now="|", corner="+", dot="*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """What is drawn: `series` up to its end, and the bound until `until_at`, if there is one."""
+    """What is drawn: `series` up to its end, and the bound until `until_at`, if there is one.
+
+    With an infinite `threshold` no replicas are drawn.
+    """
 
     series: Series
     bound: float | None
@@ -175,7 +178,9 @@ def _legend(picture: Picture, glyphs: Glyphs) -> Text:
         until = clock(picture.until_at, picture.zone)
         legend.append(glyphs.bound, style="bold magenta")
         legend.append(f" at most {number(picture.bound)} until {until}   ", style="dim")
-    return legend.append(f"{glyphs.line} what so many replicas carry", style="dim")
+    if isfinite(picture.threshold):
+        legend.append(f"{glyphs.line} what so many replicas carry", style="dim")
+    return legend
 
 
 def clock(at: float, zone: ZoneInfo) -> str:

@@ -84,6 +84,9 @@ def demo(
     except ModuleNotFoundError as exc:
         raise click.ClickException(MISSING_EXTRA) from exc
 
+    if plot.suffix.lower() != ".png":
+        message = f'"{plot}" is not allowed; allowed is a name that ends in .png'
+        raise click.BadParameter(message, param_hint="--plot")
     if not plot.absolute().parent.is_dir():
         raise click.BadParameter(f"{plot.parent} is no folder", param_hint="--plot")
     console = Console()

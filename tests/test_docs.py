@@ -26,14 +26,20 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
 
 def test_every_flag_that_a_document_names_exists() -> None:
     options = {"--help"}
-    for name in ("serve", "check", "demo", "explain"):
+    for name in ("serve", "check", "demo", "explain", "backtest", "forecast"):
         command = main.get_command(None, name)  # type: ignore[arg-type]
         assert command is not None
         options |= {flag for param in command.params for flag in param.opts}
-    for document in ("README.md", "docs/operating.md", "docs/status-page.md", "docs/trigger.md"):
+    for document in (
+        "README.md",
+        "docs/operating.md",
+        "docs/status-page.md",
+        "docs/trigger.md",
+        "docs/backtest.md",
+    ):
         text = (ROOT / document).read_text()
         for line in re.findall(
-            r"prewarm (?:serve|check|demo|explain)[^\n`]*(?:\\\n[^\n`]*)*", text
+            r"prewarm (?:serve|check|demo|explain|backtest|forecast)[^\n`]*(?:\\\n[^\n`]*)*", text
         ):
             for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", line):
                 assert flag in options, f"{document}: {flag}"
@@ -64,7 +70,7 @@ def test_the_trigger_of_the_readme_is_good() -> None:
 
 
 def test_help_of_every_command_teaches_with_an_example() -> None:
-    for name in ("serve", "check", "demo", "explain"):
+    for name in ("serve", "check", "demo", "explain", "backtest", "forecast"):
         result = CliRunner().invoke(main, [name, "--help"])
         assert result.exit_code == 0
         assert "\\b" not in result.output

@@ -35,8 +35,18 @@ class Table:
     step_seconds: float  # between two rows, as a rule
 
 
-def read_table(path: Path, zone: ZoneInfo) -> Table:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """How to tell the times of rows: the column that holds them, or none and a constant step."""
+
+    time_column: str | None = None  # None: `timestamp`, or else the first
+    step_seconds: float | None = None  # given: no column holds times
+    start_at: float = 0.0  # of the first row, with step_seconds
+
+
+def read_table(path: Path, zone: ZoneInfo, rows: Rows | None = None) -> Table:
     """Return what a file holds. Raises HistoryUnavailable with the row and what is wrong there."""
+    rows = rows or Rows()
     suffixes = [suffix.lower() for suffix in path.suffixes]
     is_packed = suffixes[-1:] == [".gz"]
     kind = (suffixes[:-1] if is_packed else suffixes)[-1:]
@@ -47,12 +57,12 @@ def read_table(path: Path, zone: ZoneInfo) -> Table:
         _stop(path, f"can't be read: {error}")
     is_parquet = bool(kind) and kind[0] in PARQUET_SUFFIXES
     names, cells = _parquet(path, content) if is_parquet else _csv(path, content)
-    if len(names) < 2 or not cells[0]:  # noqa: PLR2004 - a time and a value
+    n_least = 2 if rows.step_seconds is None else 1  # a time and a value
+    if len(names) < n_least or not cells[0]:
         _stop(path, "must have a column of times, one of values, and at least one row")
     if len(set(names)) < len(names):
         _stop(path, f"has two columns of the same name among {shown(', '.join(names))}")
-    time_place = names.index(TIME_COLUMN) if TIME_COLUMN in names else 0
-    times = np.array(_times(path, cells[time_place], zone))
+    time_place, times = _row_times(path, names, cells, zone, rows)
     order = np.argsort(times, kind="stable")
     # A time that comes twice: the later row corrects the earlier one.
     is_last = np.append(np.diff(times[order]) > 0, True)
@@ -69,6 +79,19 @@ def read_table(path: Path, zone: ZoneInfo) -> Table:
         rejected=rejected,
         step_seconds=float(np.median(np.diff(times[kept]))) if len(kept) > 1 else 0.0,
     )
+
+
+def _row_times(
+    path: Path, names: list[str], cells: list[Sequence[Any]], zone: ZoneInfo, rows: Rows
+) -> tuple[int | None, FloatVector]:
+    """Return the place of the column of times, None without one, and the time of each row."""
+    if rows.step_seconds is not None:
+        return None, rows.start_at + rows.step_seconds * np.arange(len(cells[0]), dtype=np.float64)
+    if rows.time_column is not None and rows.time_column not in names:
+        _stop(path, f"has no column {shown(rows.time_column)!r}; it has {shown(', '.join(names))}")
+    name = rows.time_column or TIME_COLUMN
+    place = names.index(name) if name in names else 0
+    return place, np.array(_times(path, cells[place], zone))
 
 
 def _csv(path: Path, content: bytes) -> tuple[list[str], list[Sequence[Any]]]:

@@ -4,10 +4,11 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from forecasting.backtest import backtest
+from forecasting.backtest import backtest, bounds_at, by_day, origin_times
 from forecasting.baselines import last_value, seasonal_naive
 from forecasting.default import default_forecaster
 from forecasting.forecaster import Task
+from forecasting.limited import Limited
 from forecasting.series import Series
 
 MakeHistory: TypeAlias = Callable[..., Series]
@@ -72,3 +73,51 @@ def test_the_bound_covers_about_as_often_as_asked(
         every_seconds=1500.0,
     )
     assert found.score.coverage_ratio == pytest.approx(level, abs=0.07)
+
+
+def test_days_asked_one_by_one_say_what_they_say_together(
+    office: MakeHistory, task: MakeTask
+) -> None:
+    history = office(days=5.0, step_seconds=300.0)
+    at = origin_times(
+        history,
+        begin_at=history.end_at - 1.7 * 86_400,
+        end_at=history.end_at,
+        every_seconds=3600.0,
+        horizon_seconds=900.0,
+    )
+    whole = bounds_at(history, task(), default_forecaster(), at)
+    days = by_day(at)
+    assert len(days) >= 2
+    apart = [
+        bounds_at(history.between(history.start_at, day[-1]), task(), default_forecaster(), day)
+        for day in days
+    ]
+    np.testing.assert_array_equal(whole, np.concatenate(apart))
+
+
+def test_origins_lie_on_the_grid_inside_the_asked_span_with_their_windows_inside() -> None:
+    history = Series(start_at=600.0, step_seconds=60.0, values=np.zeros(100))
+    at = origin_times(
+        history, begin_at=630.0, end_at=2_000.0, every_seconds=600.0, horizon_seconds=300.0
+    )
+    np.testing.assert_array_equal(at, [660.0, 1260.0, 1860.0])
+    late = origin_times(
+        history, begin_at=0.0, end_at=1e9, every_seconds=60.0, horizon_seconds=1800.0
+    )
+    assert late[0] == history.start_at
+    assert late[-1] == history.end_at - 1800.0
+    assert not origin_times(
+        history, begin_at=1e9, end_at=2e9, every_seconds=60.0, horizon_seconds=60.0
+    ).size
+
+
+def test_a_limited_forecaster_says_what_it_would_with_a_young_history(
+    office: MakeHistory, task: MakeTask
+) -> None:
+    history = office(days=6.0, step_seconds=300.0)
+    young = history.between(history.end_at - 2 * 86_400, history.end_at)
+    limited = Limited(forecaster=default_forecaster(), days=2.0).fit(history, task())
+    want = default_forecaster().fit(young, task()).forecast(young)
+    assert limited.forecast(history) == want
+    assert want != default_forecaster().fit(history, task()).forecast(history)

@@ -20,7 +20,7 @@ def run(*words: str, env: dict[str, str] | None = None) -> tuple[int, str]:
 def test_the_commands_are_found_by_entry_point_and_listed_with_what_they_do() -> None:
     status, text = run("--help")
     assert status == 0
-    for name in ("check", "demo", "serve", "version"):
+    for name in ("backtest", "check", "demo", "forecast", "serve", "version"):
         assert f"  {name}" in text
     assert "New here?" in text
 
@@ -36,6 +36,15 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     status, text = run("scale")
     assert status == 2
     assert "No such command 'scale'" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "near"), [("chek", "check"), ("sever", "serve"), ("backtst", "backtest")]
+)
+def test_a_mistyped_command_names_the_nearest_one(given: str, near: str) -> None:
+    status, text = run(given)
+    assert status == 2
+    assert f"No such command {given!r}. Did you mean {near!r}?" in text
 
 
 def test_a_missing_extra_is_named_with_the_next_step() -> None:

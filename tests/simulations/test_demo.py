@@ -58,6 +58,12 @@ def test_a_plot_that_cant_be_written_is_refused_before_the_hour(tmp_path: Path):
     assert "no-such-folder" in done.stderr
 
 
+def test_a_plot_of_an_unknown_kind_is_refused_with_the_one_that_is_allowed(tmp_path: Path):
+    done = run_demo(tmp_path, "--plot", "demo.pdf")
+    assert done.returncode == 2
+    assert '"demo.pdf" is not allowed; allowed is a name that ends in .png' in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variable", "value"), [("NO_COLOR", "1"), ("CI", "true"), ("TERM", "dumb")]
 )

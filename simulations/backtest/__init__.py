@@ -1,0 +1,1 @@
+"""`prewarm backtest` and `prewarm forecast`: what a forecast would have been worth, and is now."""

@@ -1,0 +1,88 @@
+"""`prewarm forecast` as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from data_files import write_csv
+from forecasting.default import default_forecaster
+from forecasting.forecaster import Task
+from forecasting.series import Series
+from scaler.__main__ import main
+from simulations.backtest.inputs import zone_of
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def run(*words: "str | Path") -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["forecast", *(str(word) for word in words), "--jobs", "1"])
+    return result.exit_code, result.output
+
+
+def test_the_bounds_are_the_forecasters_own_and_never_contradict_each_other(
+    week_csv: Path, week: Series
+) -> None:
+    words = ("--horizons", "15m,1h", "--lead-time", "15m", "--quantile", "0.9", "--threshold", "5")
+    status, text = run(week_csv, *words, "--json")
+    assert status == 0
+    found = json.loads(text)[0]
+    task = Task(horizon_seconds=900.0, level=0.9, zone=zone_of("--timezone", "UTC"))
+    alone = default_forecaster().fit(week, task).forecast(week).value
+    bounds = {(b["horizon_seconds"], b["quantile"]): b["value"] for b in found["bounds"]}
+    assert set(bounds) == {(h, q) for h in (900.0, 3600.0) for q in (0.5, 0.9)}
+    assert bounds[900.0, 0.9] >= alone
+    assert bounds[900.0, 0.9] >= bounds[900.0, 0.5]
+    assert bounds[3600.0, 0.9] >= bounds[900.0, 0.9]
+    assert found["issued_at"] == week.end_at
+    assert found["observed"] == week.values[-1]
+    assert found["replicas"] == -(-bounds[900.0, 0.9] // 5)
+
+
+def test_history_and_bound_are_drawn_in_the_terminal_and_as_a_picture(
+    week_csv: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "forecast.png"
+    done = subprocess.run(
+        [sys.executable, "-m", "scaler", "forecast", str(week_csv), "--horizons", "5m,1h",
+         "--plot", str(picture), "--threshold", "5", "--jobs", "2", "--timezone", "Europe/Berlin"],
+        capture_output=True, text=True, timeout=200, env={"PYTHONIOENCODING": "utf-8", "PATH": ""},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "week.csv as of Sun 2025-01-12 00:55 CET" in done.stdout
+    assert "at most, in the next" in done.stdout
+    assert "what so many replicas carry" in done.stdout
+    assert "replicas carry the 0.95 bound of the next 5 min." in done.stdout
+    assert f"Picture: {picture}" in done.stdout
+    assert picture.read_bytes().startswith(PNG)
+
+
+def test_without_a_threshold_nothing_is_said_of_replicas(week_csv: Path) -> None:
+    status, text = run(week_csv, "--horizons", "5m")
+    assert status == 0
+    assert "replicas" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("WEEK", "--quantile", "95"), '--quantile: "95.0" is not allowed'),
+        (("WEEK", "--lead-time", "now"), '--lead-time: "now" is not allowed'),
+        (("WEEK", "--plot", "a.pdf"), '--plot: "a.pdf" is not allowed'),
+        (("no.csv",), '"no.csv" is no file'),
+    ],
+)
+def test_what_cant_be_used_is_named(words: tuple[str, ...], line: str, week_csv: Path) -> None:
+    status, text = run(*(str(week_csv) if word == "WEEK" else word for word in words))
+    assert status == 2
+    assert line in text
+
+
+def test_a_young_history_is_forecast_by_what_it_holds(tmp_path: Path, week: Series) -> None:
+    young = write_csv(tmp_path / "young.csv", week.between(week.start_at, week.start_at + 3600))
+    status, text = run(young, "--horizons", "5m", "--json")
+    assert status == 0
+    assert {bound["method"] for bound in json.loads(text)[0]["bounds"]} == {"last-value"}
