@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from forecasting.arrays import FloatVector
 from forecasting.localtime import DAY_SECONDS, day_angle
-from scaler.terminal_plot import number
+from scaler.words import number
 from simulations.backtest.methods import CALIBRATED, OURS, REACTIVE
 from simulations.backtest.result import Result
 from simulations.backtest.scoring import Asked, Row, Scored

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scaler.terminal_plot import ASCII, UNICODE, Picture, number, plot
+from scaler.terminal_plot import ASCII, UNICODE, Picture, plot
+from scaler.words import number
 from simulations.backtest.outlook import Outlook
 from simulations.backtest.units import words
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scaler.terminal_plot import number
+from scaler.words import number
 from simulations.backtest.methods import OURS
 from simulations.backtest.result import Result
 from simulations.backtest.scoring import Asked, Row, Scored
