@@ -1,11 +1,10 @@
 """Prewarm's own forecasters under the protocol: refitted daily, asked at every origin."""
 
 from collections.abc import Callable
-from time import perf_counter
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from forecast_protocol import DAY_SECONDS, Case, Method
+from forecast_protocol import DAY_SECONDS, Case, Method, cpu_seconds
 
 from forecasting.arrays import FloatVector
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
@@ -24,13 +23,13 @@ def by_protocol(make: Callable[[], Forecaster]) -> Method:
         for line in np.flatnonzero(case.is_scored):
             history = case.until(int(case.origins[line]))
             today = history.end_at // DAY_SECONDS
-            begun = perf_counter()
+            begun = cpu_seconds()
             if fitted is None or today != day:
                 fitted, day = make().fit(history, task), today
-                fits.append(perf_counter() - begun)
-                begun = perf_counter()
+                fits.append(cpu_seconds() - begun)
+                begun = cpu_seconds()
             found[line] = fitted.forecast(history).value
-            asks.append(perf_counter() - begun)
+            asks.append(cpu_seconds() - begun)
         return found, float(np.mean(fits)), float(np.median(asks))
 
     return bounds
