@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forecast_cache import keep, key, recall
+from forecast_cache import HERE, keep, key, recall
 from forecast_protocol import HORIZONS, LEVELS, Said, Trace
 from forecast_rivals import RIVALS, Rival, case_of, entries
 from forecast_rivals_holtwinters import fitted_state
@@ -163,9 +163,13 @@ def test_the_key_changes_with_the_series_and_with_the_source(
     first = key(rival, trace)
     assert key(rival, make_trace(6, seed=4)) != first
     assert key(RIVAL_BY_NAME["reactive x1.25"], trace) != first
-    for module in ("forecast_protocol", *rival.modules):
-        (tmp_path / f"{module}.py").write_text("something else")
+    modules = ("forecast_protocol", *rival.modules)
+    for module in modules:
+        source = (HERE / f"{module}.py").read_text()
+        (tmp_path / f"{module}.py").write_text(source + "\n# a comment\n")
     monkeypatch.setattr("forecast_cache.HERE", tmp_path)
+    assert key(rival, trace) == first
+    (tmp_path / f"{modules[-1]}.py").write_text("OTHER = 1\n")
     assert key(rival, trace) != first
 
 
