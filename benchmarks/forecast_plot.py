@@ -105,7 +105,7 @@ def main() -> None:
         f"geometric mean of {n_series} traces: left is better"
     )
     marks = [
-        Line2D([], [], color=RIVAL_COLOUR, marker="o", linestyle="", 
+        Line2D([], [], color=RIVAL_COLOUR, marker="o", linestyle="",
                label="as it is (with its own bound or margin)"),
         Line2D([], [], color=RIVAL_COLOUR, marker="o", markerfacecolor="white", linestyle="",
                label="with a conformal correction, which none ships"),
