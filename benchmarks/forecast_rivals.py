@@ -103,6 +103,8 @@ RIVALS: tuple[Rival, ...] = (
                source=kedastral(Baseline, window_seconds=12 * HOUR)),
     _kedastral(name="Kedastral-like, ARIMA", shipped="own",
                source=kedastral(arima, window_seconds=24 * HOUR)),
+    _kedastral(name="Kedastral-like, ARIMA 30 min", shipped="own",
+               source=kedastral(arima, window_seconds=0.5 * HOUR)),
     _kedastral(name="Kedastral-like, SARIMA", shipped="own",
                source=kedastral(sarima, window_seconds=48 * HOUR)),
     Rival(name="Dynamo-like ARIMA", source=auto_arima, shipped=1.0,
