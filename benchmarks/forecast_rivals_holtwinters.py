@@ -3,8 +3,8 @@
 Predictive HPAs (jthomperoo/predictive-horizontal-pod-autoscaler) use it. Theirs has a trend and
 gains that the user sets; this one fits its gains and has no trend. Of the forms tried on the traces
 here (fitted with a plain, a damped and no trend; seven sets of fixed gains) a damped trend was one
-per cent better raw and no trend four per cent better calibrated; the rest were worse. The online form
-also updates level and season at each quarter of an hour, which is closest to what they do.
+per cent better raw and no trend four per cent better calibrated; the rest were worse. The online
+form also updates level and season at each quarter of an hour, which is closest to what they do.
 """
 
 from dataclasses import dataclass
