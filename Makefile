@@ -3,16 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+BENCH := .venv-benchmark
 STAMP := $(VENV)/.installed
 SOURCES := scaler forecasting serving simulations tests benchmarks
 # The oldest supported: a stub refuses an older grpcio.
 PROTO_TOOLS := grpcio-tools==1.76.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parts demo test test-cluster cluster check lint format types imports proto proto-check golden bench constraints clean
+.PHONY: help setup parts demo test test-cluster cluster check lint format types imports proto proto-check golden bench bench-forecast constraints clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Prewarm needs Python >= 3.11, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 ...")'
@@ -77,8 +78,15 @@ bench: $(STAMP) ## run the benchmarks and write their figures to benchmarks/resu
 	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/rpc.py
 
+bench-forecast: $(STAMP) ## Prewarm's forecasts against the rivals', table and picture (traces: PREWARM_TRACES)
+	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	@VIRTUAL_ENV=$(abspath $(BENCH)) $(UV) pip install --quiet --constraint benchmarks/constraints.txt --editable '.[benchmark]'
+	$(BENCH)/bin/python benchmarks/forecast.py $(BENCH_FLAGS)
+	$(BENCH)/bin/python benchmarks/forecast_plot.py
+
 constraints: ## pin the versions that the tests run with, anew
 	$(UV) pip compile --quiet --universal --no-header --no-annotate --upgrade --extra dev pyproject.toml --output-file constraints.txt
+	$(UV) pip compile --quiet --universal --no-header --no-annotate --upgrade --extra benchmark pyproject.toml --output-file benchmarks/constraints.txt
 
 clean: ## remove what set-up and tests left behind
-	rm -rf $(VENV) *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.png
+	rm -rf $(VENV) $(BENCH) *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.png

@@ -4,14 +4,14 @@ Costs are processor seconds: of a daily refit that goes on from the one before, 
 """
 
 from collections.abc import Callable
-from time import process_time
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from forecast_protocol import DAY_SECONDS, Case, Method
+from forecast_protocol import DAY_SECONDS, Case, Method, cpu_seconds
 
 from forecasting.arrays import FloatVector
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
+from forecasting.leading import WithLeading
 from forecasting.mixture import Mixture
 from forecasting.series import Series
 
@@ -29,13 +29,13 @@ def by_protocol(make: Callable[[], Forecaster]) -> Method:
         for line in np.flatnonzero(case.is_scored):
             history = case.until(int(case.origins[line]))
             today = history.end_at // DAY_SECONDS
-            begun = process_time()
+            begun = cpu_seconds()
             if fitted is None or today != day:
                 fitted, day = _fit(make(), history, task, fitted), today
-                fits.append(process_time() - begun)
-                begun = process_time()
+                fits.append(cpu_seconds() - begun)
+                begun = cpu_seconds()
             found[line] = fitted.forecast(history).value
-            asks.append(process_time() - begun)
+            asks.append(cpu_seconds() - begun)
         refits = fits[1:] or fits  # the first walks through six days, a refit through one
         return found, float(np.mean(refits)), float(np.median(asks))
 
@@ -45,6 +45,6 @@ def by_protocol(make: Callable[[], Forecaster]) -> Method:
 def _fit(
     forecaster: Forecaster, history: Series, task: Task, previous: FittedForecaster | None
 ) -> FittedForecaster:
-    if isinstance(forecaster, Mixture):
+    if isinstance(forecaster, Mixture | WithLeading):
         return forecaster.fit(history, task, previous=previous)
     return forecaster.fit(history, task)

@@ -1,172 +1,162 @@
-"""Rivals of the forecast benchmark, re-implemented as honestly as their size allows.
+"""The rivals of the forecast benchmark: whose they are, in which form each is scored.
 
-Path methods are refitted every 24 hours on what was known then, as their users would. `+conf`
-adds the rolling conformal offset of the protocol, which none of them ships.
+They are our own re-implementations, as honest as their size allows, and named "-like" where they
+stand in for a product. A source forecasts; an entry turns it into a bound. `+conf` and `+add` add
+the protocol's conformal offset, which no rival ships.
 """
 
 from collections.abc import Callable
-from math import ceil
-from time import perf_counter
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
-import numpy as np
-from forecast_protocol import Case, Method
-from statsmodels.tsa.holtwinters import ExponentialSmoothing
+from forecast_conformal import calibrated
+from forecast_protocol import HORIZONS, LEVELS, Case, FloatCube, Said, Source, Trace
+from forecast_rivals_dynamo import auto_arima, kalman_trend, prophet_50
+from forecast_rivals_holtwinters import N_DAYS as HOLT_WINTERS_DAYS
+from forecast_rivals_holtwinters import holt_winters, holt_winters_online
+from forecast_rivals_kedastral import HEADROOM as KEDASTRAL_HEADROOM
+from forecast_rivals_kedastral import Baseline, arima, kedastral, sarima
+from forecast_rivals_learned import (
+    boosted_quantiles,
+    harmonic_regression,
+    learned,
+    linear_quantiles,
+)
+from forecast_rivals_models import N_DAYS, mstl, prophet
+from forecast_rivals_paths import by_path, by_quarters, fourier
+from forecast_rivals_simple import (
+    HEADROOM,
+    aws_like,
+    last,
+    last_week,
+    mimir,
+    reactive,
+    time_of_day,
+    yesterday,
+)
 
 from forecasting.arrays import FloatVector
 
-HOUR_SECONDS = 3600.0
-Path = Callable[[FloatVector, int], FloatVector]
-"""Takes the values known so far and a number of bins; gives the path after them."""
+HOUR = 3600.0
+CRANE_MARGIN = 1.15
 
 
-def last(case: Case) -> FloatVector:
-    """Return the newest value."""
-    return np.asarray(case.series.values[case.origins])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """A method by its name in the table; `shipped` is the form that its users get.
+
+    `shipped` multiplies the plain forecast, or is "own" for its own upper bound, or None for a
+    method that nobody ships. `modules` and `packages` are what its forecasts depend on.
+    """
+
+    name: str
+    source: Source
+    shipped: float | str | None
+    modules: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    is_raw_scored: bool = False  # a learner's uncalibrated quantile, which nobody ships
+    is_calibrated: bool = True  # False where another setting has the same plain forecast
 
 
-def reactive(case: Case) -> FloatVector:
-    """1.25 times the mean of the last three minutes: what a target of 80 % leaves as headroom."""
-    n_window = max(1, round(180 / case.series.step_seconds))
-    ahead = case.origins[:, None] - np.arange(n_window)
-    return np.asarray(1.25 * case.series.values[ahead].mean(axis=1))
+_PATHS = ("forecast_rivals_paths",)
+_SMOOTHING = (*_PATHS, "forecast_rivals_holtwinters")
+_MODELS = (*_PATHS, "forecast_rivals_models")
+_DYNAMO = ("forecast_rivals_dynamo",)
+_KEDASTRAL = ("forecast_rivals_kedastral",)
+_SIMPLE = ("forecast_rivals_simple",)
+_LEARNED = (*_SIMPLE, "forecast_rivals_learned")
+
+_simple = partial(Rival, modules=_SIMPLE)
+_kedastral = partial(Rival, modules=_KEDASTRAL)
+_learned = partial(Rival, modules=_LEARNED, shipped=None, is_raw_scored=True)
+
+RIVALS: tuple[Rival, ...] = (
+    _simple(name="seasonal naive, day", source=yesterday, shipped=1.0),
+    _simple(name="seasonal naive, week", source=last_week, shipped=1.0),
+    _simple(name="last", source=last, shipped=1.0),
+    _simple(name="reactive x1.25", source=reactive, shipped=HEADROOM),
+    _simple(name="time of day", source=time_of_day, shipped=None),
+    _simple(name="Mimir-like week offset", source=mimir, shipped=1.0),
+    _simple(name="AWS-like hourly", source=aws_like, shipped=1.0),
+    Rival(name="Holt-Winters daily (PHPA-like)", shipped=1.0,
+          source=by_quarters(holt_winters, n_days=HOLT_WINTERS_DAYS),
+          modules=_SMOOTHING, packages=("statsmodels",)),
+    Rival(name="Holt-Winters online (PHPA-like)", source=holt_winters_online, shipped=1.0,
+          modules=_SMOOTHING, packages=("statsmodels",)),
+    Rival(name="FFT x1.15 (Crane-like)", source=by_path(fourier), shipped=CRANE_MARGIN,
+          modules=_PATHS, packages=("numpy",)),
+    Rival(name="MSTL+AutoETS", source=by_quarters(mstl, n_days=N_DAYS), shipped="own",
+          modules=_MODELS, packages=("statsforecast",)),
+    Rival(name="Prophet", source=by_quarters(prophet, n_days=N_DAYS), shipped="own",
+          modules=_MODELS, packages=("prophet",)),
+    Rival(name="harmonic regression", source=harmonic_regression, shipped=None, modules=_LEARNED),
+    _learned(name="lqr", source=learned(linear_quantiles)),
+    _learned(name="LightGBM", source=learned(boosted_quantiles), packages=("lightgbm",)),
+    _learned(name="lqr+LightGBM", source=learned(linear_quantiles, boosted_quantiles),
+             packages=("lightgbm",)),
+    _kedastral(name="Kedastral-like, as shipped", shipped=KEDASTRAL_HEADROOM,
+               source=kedastral(Baseline, window_seconds=0.5 * HOUR)),
+    _kedastral(name="Kedastral-like, quantile", shipped="own",
+               source=kedastral(Baseline, window_seconds=0.5 * HOUR), is_calibrated=False),
+    _kedastral(name="Kedastral-like, daily", shipped="own",
+               source=kedastral(Baseline, window_seconds=12 * HOUR)),
+    _kedastral(name="Kedastral-like, ARIMA", shipped="own",
+               source=kedastral(arima, window_seconds=24 * HOUR)),
+    _kedastral(name="Kedastral-like, ARIMA 30 min", shipped="own",
+               source=kedastral(arima, window_seconds=0.5 * HOUR)),
+    _kedastral(name="Kedastral-like, SARIMA", shipped="own",
+               source=kedastral(sarima, window_seconds=48 * HOUR)),
+    Rival(name="Dynamo-like ARIMA", source=auto_arima, shipped=1.0,
+          modules=_DYNAMO, packages=("statsforecast", "statsmodels")),
+    Rival(name="Dynamo-like Kalman", source=kalman_trend, shipped=1.0, modules=_DYNAMO),
+    Rival(name="Dynamo-like Prophet, 50 points", source=prophet_50, shipped=1.0,
+          modules=_DYNAMO, packages=("prophet",)),
+)  # fmt: skip
+KEDASTRAL_SETTINGS = tuple(r.name for r in RIVALS if r.name.startswith("Kedastral"))[1:]
+REFERENCE_SET = (  # what the goal "best rival as shipped" was set with
+    "Prophet", "MSTL+AutoETS", "Holt-Winters daily (PHPA-like)", "reactive x1.25",
+    "Holt-Winters online (PHPA-like)", "FFT x1.15 (Crane-like)",
+)  # fmt: skip
+AS_SHIPPED = tuple(r.name for r in RIVALS if r.shipped is not None)
+Bounds: TypeAlias = Callable[[Case, Said], FloatVector]
 
 
-def yesterday(case: Case) -> FloatVector:
-    """Return the peak of the same window yesterday: the yardstick itself."""
-    return case.peaks(case.origins - case.bins_per_day)
-
-
-def time_of_day(case: Case) -> FloatVector:
-    """Return the quantile of peaks at this time of day, a quarter of an hour around."""
-    stride = max(1, round(300 / case.series.step_seconds))
-    around = stride * np.arange(-3, 4)
-    found = np.empty(case.origins.size)
-    for line, place in enumerate(case.origins):
-        days = place - case.bins_per_day * np.arange(1, 29)
-        weekday = [_is_weekend(case, day) == _is_weekend(case, place) for day in days]
-        usable = (days - abs(around[0]) >= 0) & (days + around[-1] + case.n_horizon <= place)
-        like = usable & np.array(weekday)
-        chosen = days[like if like.sum() > 1 else usable]
-        peaks = case.peaks((chosen[:, None] + around).ravel()) if chosen.size else None
-        found[line] = case.series.values[place] if peaks is None else np.quantile(peaks, case.level)
+def entries(rival: Rival) -> dict[str, Bounds]:
+    """Return the rival's scored forms by their names in the table."""
+    found: dict[str, Bounds] = {}
+    if rival.shipped is not None or rival.is_raw_scored:
+        found[rival.name] = partial(_shipped, rival)
+    if not rival.is_calibrated:
+        return found
+    name = rival.name.replace(" x1.15", "").replace(" x1.25", "")
+    found[f"{name} +conf"] = partial(_calibrated, is_additive=False)
+    found[f"{name} +add"] = partial(_calibrated, is_additive=True)
     return found
 
 
-def _is_weekend(case: Case, place: int) -> bool:
-    day = (case.series.start_at + place * case.series.step_seconds) // 86_400
-    return bool((day + 3) % 7 >= 5)  # noqa: PLR2004 - Saturday
+def calibrated_names(rival: Rival) -> tuple[str, ...]:
+    """Return the names of its calibrated forms."""
+    return tuple(name for name in entries(rival) if name.endswith(("+conf", "+add")))
 
 
-def holt_winters(case: Case) -> FloatVector:
-    """Additive Holt-Winters on 15-minute means of ten days, as predictive HPAs use it."""
-
-    def path(known: FloatVector, n_bins: int) -> FloatVector:
-        n_mean = max(1, round(900 / case.series.step_seconds))
-        known = known[-10 * case.bins_per_day :]
-        means = known[known.size % n_mean :].reshape(-1, n_mean).mean(axis=1)
-        season = round(case.bins_per_day / n_mean)
-        if means.size < 2 * season:
-            return np.full(n_bins, known[-1])
-        model = ExponentialSmoothing(
-            means, trend="add", seasonal="add", seasonal_periods=season,
-            initialization_method="heuristic" if means.size >= 2 * season else "estimated",
-        )  # fmt: skip
-        return np.repeat(model.fit().forecast(ceil(n_bins / n_mean)), n_mean)[:n_bins]
-
-    return _by_path(case, path)
+def case_of(trace: Trace, horizon_minutes: int, level: float) -> Case:
+    """Return the question about a trace."""
+    return Case(name=trace.name, series=trace.series, horizon_minutes=horizon_minutes, level=level)
 
 
-def fourier(case: Case) -> FloatVector:
-    """Return the 20 largest components with periods of an hour or more of 14 days: like Crane's."""
-
-    def path(known: FloatVector, n_bins: int) -> FloatVector:
-        known = known[-14 * case.bins_per_day :]
-        days = known.size // case.bins_per_day
-        known = known[-days * case.bins_per_day :]
-        spectrum = np.fft.rfft(known)
-        periods = known.size / np.maximum(np.arange(spectrum.size), 1)
-        spectrum[periods * case.series.step_seconds < HOUR_SECONDS] = 0
-        weakest = np.argsort(np.abs(spectrum[1:]))[: max(0, spectrum.size - 1 - 20)] + 1
-        spectrum[weakest] = 0
-        again = np.fft.irfft(spectrum, known.size)
-        return np.resize(again, n_bins)
-
-    return 1.15 * _by_path(case, path)
+def _shipped(rival: Rival, case: Case, said: Said) -> FloatVector:
+    if rival.shipped == "own":
+        assert said.own is not None  # noqa: S101 - a source with a bound of its own gives one
+        return _row(case, said.own)
+    factor = rival.shipped if isinstance(rival.shipped, float) else 1.0
+    return factor * _row(case, said.points)
 
 
-def kalman_trend(case: Case) -> FloatVector:
-    """Return the mean path of a local linear trend (level noise 1, trend 0.1, observation 10)."""
-    values = case.series.values
-    scale = max(float(values[: case.origins[0]].std()), 1e-9)
-    noise = np.diag([1.0, 0.1])
-    move = np.array([[1.0, 1.0], [0.0, 1.0]])
-    state, spread = np.array([values[0] / scale, 0.0]), np.eye(2) * 10
-    found = np.full(values.size, np.nan)
-    for place, value in enumerate(values / scale):
-        state, spread = move @ state, move @ spread @ move.T + noise
-        gain = spread[:, 0] / (spread[0, 0] + 10.0)
-        state = state + gain * (value - state[0])
-        spread = spread - np.outer(gain, spread[0])
-        found[place] = scale * max(state[0] + state[1], state[0] + case.n_horizon * state[1])
-    return np.asarray(found[case.origins])
+def _calibrated(case: Case, said: Said, *, is_additive: bool) -> FloatVector:
+    return calibrated(case, _row(case, said.points), is_additive=is_additive)
 
 
-def _by_path(case: Case, path: Path) -> FloatVector:
-    """Return the peaks of a path that is forecast anew every 24 hours."""
-    found = np.empty(case.origins.size)
-    begin, ahead = -1, np.empty(0)
-    for line, place in enumerate(case.origins):
-        if begin < 0 or place - begin >= case.bins_per_day:
-            begin = int(place)
-            ahead = path(case.series.values[: begin + 1], case.bins_per_day + case.n_horizon)
-        first = place - begin
-        found[line] = ahead[first : first + case.n_horizon].max()
-    return found
-
-
-def as_shipped(bounds: Callable[[Case], FloatVector]) -> Method:
-    """Return the method as its users get it."""
-
-    def method(case: Case) -> tuple[FloatVector, float, float]:
-        begun = perf_counter()
-        found = bounds(case)
-        return found, 0.0, (perf_counter() - begun) / case.origins.size
-
-    return method
-
-
-def calibrated(bounds: Callable[[Case], FloatVector]) -> Method:
-    """Return the method with the protocol's rolling conformal offset in logarithms."""
-
-    def method(case: Case) -> tuple[FloatVector, float, float]:
-        begun = perf_counter()
-        raw = np.maximum(bounds(case), 0.0)
-        offset = 0.02 * float(case.series.values.mean()) + 1e-9
-        logs = np.log(raw + offset)
-        errors = np.log(case.peaks(case.origins) + offset) - logs
-        lag = ceil(case.n_horizon / case.origin_bins) + 1
-        n_window = round(case.calibration_days * case.bins_per_day / case.origin_bins)
-        found = raw.copy()
-        for line in range(raw.size):
-            known = errors[max(0, line - lag - n_window) : max(0, line - lag)]
-            if known.size:
-                shift = np.quantile(known, case.level)
-                found[line] = np.exp(logs[line] + shift) - offset
-        return found, 0.0, (perf_counter() - begun) / case.origins.size
-
-    return method
-
-
-RIVALS: dict[str, Method] = {
-    "seasonal naive": as_shipped(yesterday),
-    "seasonal naive +conf": calibrated(yesterday),
-    "last +conf": calibrated(last),
-    "reactive x1.25": as_shipped(reactive),
-    "time of day +conf": calibrated(time_of_day),
-    "Holt-Winters": as_shipped(holt_winters),
-    "Holt-Winters +conf": calibrated(holt_winters),
-    "FFT x1.15": as_shipped(fourier),
-    "FFT +conf": calibrated(fourier),
-    "Kalman trend": as_shipped(kalman_trend),
-    "Kalman trend +conf": calibrated(kalman_trend),
-}
+def _row(case: Case, cube: FloatCube) -> FloatVector:
+    level = LEVELS.index(case.level) if len(cube) > 1 else 0
+    return cube[level, HORIZONS.index(case.horizon_minutes)]
