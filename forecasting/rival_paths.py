@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
 from forecasting.arrays import FloatVector
 from forecasting.forecast import Forecast
@@ -102,6 +101,8 @@ class HoltWinters:
 
 
 def _fitted_gains(bins: FloatVector, n_season: int) -> Gains:
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing  # noqa: PLC0415 - a second of imports
+
     model = ExponentialSmoothing(
         bins,
         trend="add",

@@ -70,7 +70,7 @@ def hold_while_starting(replicas: int, context: Context) -> int:
     held, fleet = context.held, context.fleet
     if fleet is None or fleet.starting == 0 or held is None or not context.is_fresh:
         return replicas
-    if context.seen.as_of - context.trail.rose_at > context.lead_seconds:
+    if context.seen.as_of - context.trail.rose(context.seen.as_of) > context.lead_seconds:
         return replicas
     return max(replicas, min(held, fleet.ready + fleet.starting))
 

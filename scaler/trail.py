@@ -16,7 +16,7 @@ class Trail:
 
     `last` is (as_of, replicas). `before` holds (until, replicas): a count and when the next one
     took its place. One that a later count has reached since is left out, so counts fall, and the
-    first that is still inside a span is the span's highest. `rose_at`: the last rise.
+    first that is still inside a span is the span's highest. `rose_at`: the last rise before `last`.
     """
 
     last: tuple[float, int] | None = None
@@ -28,6 +28,13 @@ class Trail:
         if self.last is not None and self.last[0] < as_of:
             return self.last[1]
         return self.before[-1][1] if self.before else None
+
+    def rose(self, as_of: float) -> float:
+        """Return the time of the last rise before `as_of`."""
+        is_past = self.last is not None and self.last[0] < as_of
+        if is_past and self.last is not None and self.before and self.last[1] > self.before[-1][1]:
+            return self.last[0]
+        return self.rose_at
 
     def highest(self, since: float, as_of: float) -> int | None:
         """Return the largest answer before `as_of` that was in force after `since`."""
@@ -53,9 +60,7 @@ class Trail:
             while first < end and before[first][0] <= since:
                 first += 1
             before = (*before[first:end], (as_of, held))
-        rose = bool(before) and replicas > before[-1][1]
-        rose_at = as_of if rose else self.rose_at
-        return Trail(last=(as_of, replicas), before=before, rose_at=rose_at)
+        return Trail(last=(as_of, replicas), before=before, rose_at=self.rose(as_of))
 
 
 NOTHING = Trail()

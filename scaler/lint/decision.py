@@ -22,7 +22,7 @@ def hpa_tolerance(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
     ):
         given = facts.behavior.get(direction, "tolerance")
         theirs = quantity(given.text) if given.is_given else DEFAULT_TOLERANCE
-        if theirs is not None and ours > float(theirs):
+        if theirs is not None and theirs >= 0 and ours > float(theirs):
             text = (
                 f"{key} {ours:g} {effect} up to {ours * 100:g} % more than is needed, and the "
                 f"HPA's {direction}.tolerance is {float(theirs):g}"

@@ -203,6 +203,12 @@ async def test_a_holiday_and_an_event_reach_the_answer(start_rig: StartRig) -> N
     assert await replicas(start_rig, series, at, holidays="DE-BY") <= 4
     launch = "2026-01-06T08:55 for 1h demand 500"
     assert await replicas(start_rig, series, at, holidays="DE-BY", events=launch) == 50
+    # The history shows the events as they say: three times and five times the usual.
+    hours = (series.times - MONDAY_AT) / 3600
+    day, hour = hours // 24 % 7, hours % 24
+    due = (hour >= 9) & (hour < 11) & (series.times < at)
+    seen = series.values * np.where(due & (day == 1), 3.0, np.where(due & (day == 2), 5.0, 1.0))
+    series = series_of(seen, end_at=series.end_at)
     twice = "cron 0 9 * * TUE for 2h factor 3; cron 0 9 * * WED for 2h factor 5"
     thrice = await replicas(start_rig, series, at, events=twice)
     assert thrice == pytest.approx(30, abs=4)

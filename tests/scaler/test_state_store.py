@@ -239,9 +239,10 @@ import asyncio, sys
 from pathlib import Path
 from scaler.adapters.state_sqlite import SqliteStateStore
 async def main():
-    await SqliteStateStore.opened(Path(sys.argv[1]))
+    store = await SqliteStateStore.opened(Path(sys.argv[1]))
     print("held", flush=True)
     await asyncio.Event().wait()
+    await store.close()
 asyncio.run(main())
 """
 

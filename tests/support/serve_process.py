@@ -38,9 +38,9 @@ async def serving(*flags: str) -> AsyncIterator[ServeProcess]:
     reader: asyncio.Task[None] | None = None
     try:
         async with asyncio.timeout(START_SECONDS):
-            started = json.loads(await process.stderr.readline())
-        assert started["event"] == "serving", started
-        served = ServeProcess(process, started["grpc_address"], started["http_address"])
+            before, started = await _until_serving(process.stderr)
+        addresses = (str(started["grpc_address"]), str(started["http_address"]))
+        served = ServeProcess(process, *addresses, events=before)
         reader = asyncio.create_task(_collect(process.stderr, served.events))
         yield served
     finally:
@@ -49,6 +49,19 @@ async def serving(*flags: str) -> AsyncIterator[ServeProcess]:
             await process.wait()
         if reader is not None:
             await reader
+
+
+async def _until_serving(
+    lines: asyncio.StreamReader,
+) -> tuple[list[dict[str, object]], dict[str, object]]:
+    """Return what was logged before the scaler serves, and the line that says so."""
+    before: list[dict[str, object]] = []
+    async for line in lines:
+        event = json.loads(line)
+        if event["event"] == "serving":
+            return before, event
+        before.append(event)
+    raise AssertionError(f"it ended without serving: {before}")
 
 
 async def _collect(lines: asyncio.StreamReader, events: list[dict[str, object]]) -> None:
