@@ -79,7 +79,8 @@ class FittedHoltWinters:
         slots = np.arange(self.logs.size)
         now = np.interp(here, slots, self.logs, left=np.nan, right=np.nan)
         peak = np.interp(ahead, slots, self.logs, left=np.nan, right=np.nan).max(axis=1)
-        return np.maximum(np.exp(features.log_level + np.maximum(peak - now, 0.0)) - past.offset, 0)
+        logs = features.log_level + np.maximum(peak - now, 0.0)
+        return np.asarray(np.maximum(np.exp(logs) - past.offset, 0.0))
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Return all that was learnt."""

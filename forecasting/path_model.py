@@ -60,7 +60,8 @@ class PathModel:
             ]
         )
         largest = float(np.nanmax(past.history.values))
-        return np.clip(np.exp(np.sort(logs, axis=0)) - past.offset, 0.0, CAP_OVER_LARGEST * largest)
+        values = np.exp(np.sort(logs, axis=0)) - past.offset
+        return np.asarray(np.clip(values, 0.0, CAP_OVER_LARGEST * largest))
 
 
 def fit_path_model(
@@ -90,7 +91,7 @@ def fit_path_model(
 def _filled(rows: PathRows, past: Past) -> PathRows:
     """Return the rows with the middle of the history where no day says what is usual."""
     seen = past.history.values[~np.isnan(past.history.values)]
-    middle = float(past.logs(np.median(seen)))
+    middle = float(np.log(np.median(seen) + past.offset))
     usual = np.where(np.isnan(rows.usual), middle, rows.usual)
     return PathRows(features=rows.features, usual=usual, leads=rows.leads)
 
@@ -98,7 +99,7 @@ def _filled(rows: PathRows, past: Past) -> PathRows:
 def _folds(days: FloatVector) -> FloatVector:
     """Return the fold of each row, (n,): quarters of the days, one after another."""
     first, last = days.min(), days.max()
-    return np.floor((days - first) / (last - first + 1.0) * N_FOLDS)
+    return np.asarray(np.floor((days - first) / (last - first + 1.0) * N_FOLDS))
 
 
 def _fitted(

@@ -22,7 +22,7 @@ def young_bounds(past: Past, begins: FloatVector, levels: tuple[float, ...]) -> 
     leads = begins - last
     seen = past.history.values[~np.isnan(past.history.values)]
     newest = past.logs(past.mean(past.newest(np.array([last])), 900.0))[0]
-    newest = past.logs(past.history.last_observed) if np.isnan(newest) else newest
+    newest = np.log(past.history.last_observed + past.offset) if np.isnan(newest) else newest
     grid = np.unique(np.floor(np.geomspace(1.0, leads[-1] + 1.0, N_LEADS)) - 1.0)
     known_leads, moves = [], []
     for lead in grid.tolist():

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from forecasting.default import default_forecaster
 from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import Task
 from forecasting.path import Path, PathTask, path
-from forecasting.plugins import installed_experts
 from forecasting.several import fit_all, forecast_all
 from scaler.capacity import replicas_for
-from scaler.service import one_blas_thread
+from scaler.service import loaded_forecaster, one_blas_thread
 from simulations.backtest.case import Terms
 from simulations.backtest.errors import BadInput
 from simulations.backtest.inputs import Input
@@ -98,7 +96,7 @@ def look_ahead(
         for level in sorted({*quantiles, quantile})
         for horizon in sorted({*horizons_seconds, lead_time_seconds})
     ]
-    forecaster = default_forecaster(extra_experts=installed_experts())
+    forecaster = loaded_forecaster()
     with one_blas_thread():
         fitted = fit_all(forecaster, [(given.series, task) for task in asked], apply=apply)
         try:
