@@ -13,9 +13,9 @@ import numpy as np
 from forecast_protocol import load_series
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 - after the backend is chosen
+import matplotlib.pyplot as plt
 
-from forecasting.path import PathTask, path  # noqa: E402
+from forecasting.path import PathTask, path
 
 ROOT = Path(__file__).parents[1]
 DAY_SECONDS = 86_400.0
