@@ -101,7 +101,7 @@ class FittedWithEvents:
         step = history.step_seconds
         n_ahead = n_steps(self.task.horizon_seconds, step)
         ahead = history.end_at + step * np.arange(1, n_ahead + 1, dtype=np.float64)
-        factor, demand = _due(self.events, ahead)
+        factor, demand = due(self.events, ahead)
         try:
             forecast = self.fitted.forecast(usual(history, self.events))
         except NotEnoughHistory:
@@ -117,7 +117,7 @@ class FittedWithEvents:
         return replace(forecast, value=max(demand or 0.0, forecast.value * factor))
 
 
-def _due(events: tuple[Happening, ...], ahead: FloatVector) -> tuple[float, float | None]:
+def due(events: tuple[Happening, ...], ahead: FloatVector) -> tuple[float, float | None]:
     """Return the largest factor among the times ahead, and the largest demand if there is one."""
     factors = np.ones(ahead.size)
     demands = []

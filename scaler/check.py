@@ -19,7 +19,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from prometheus_client import CollectorRegistry
 
 from forecasting.arrays import FloatVector
-from forecasting.default import default_forecaster
 from forecasting.leading import LeadingGain
 from forecasting.series import Series
 from scaler.adapters.forecasts_threads import ThreadForecasts
@@ -51,7 +50,7 @@ from scaler.manifest import (
 )
 from scaler.ports import DemandQuery, HistorySource
 from scaler.report import Checked, Outcome, Report
-from scaler.service import one_blas_thread
+from scaler.service import loaded_forecaster, one_blas_thread
 from scaler.settings import ControllerSettings
 from scaler.sources import BadFlag, SourceFlags, open_source
 from scaler.telemetry import TickTelemetry
@@ -297,7 +296,7 @@ async def decide_now(
         controller = Controller(
             board,
             source,
-            default_forecaster(),
+            loaded_forecaster(),
             clock,
             settings=ControllerSettings(head_seconds=MAX_READ_SECONDS, is_all_in_first_tick=True),
             telemetry=TickTelemetry(CollectorRegistry()),

@@ -9,7 +9,6 @@ from typing import Any
 
 import uvloop
 
-from forecasting.default import default_forecaster
 from scaler.access import open_cluster
 from scaler.adapters.forecasts_processes import ProcessForecasts
 from scaler.adapters.forecasts_threads import ThreadForecasts
@@ -19,7 +18,7 @@ from scaler.keeping import open_events, open_store
 from scaler.logs import set_up
 from scaler.ports import Clock, Forecasts
 from scaler.server import ServerError
-from scaler.service import Service, new_registry, running
+from scaler.service import Service, loaded_forecaster, new_registry, running
 from scaler.settings import NO_PAGE, ControllerSettings, ServerSettings, TlsFiles
 from scaler.sources import (
     BadFlag,
@@ -71,7 +70,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
     async with running(
         cluster=open_cluster(flags, clock),
         source=source,
-        forecaster=default_forecaster(),
+        forecaster=loaded_forecaster(),
         clock=clock,
         server_settings=_server_settings(flags),
         controller_settings=_controller_settings(flags),

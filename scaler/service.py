@@ -16,7 +16,9 @@ from prometheus_client import (
 )
 from threadpoolctl import threadpool_limits
 
+from forecasting.default import default_forecaster
 from forecasting.forecaster import Forecaster
+from forecasting.plugins import installed_experts
 from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.adapters.memory import MemoryEventSink, MemoryStateStore
 from scaler.board import Board
@@ -67,6 +69,21 @@ def one_blas_thread() -> AbstractContextManager[object]:
     """
     limited: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
     return limited
+
+
+def loaded_forecaster() -> Forecaster:
+    """Return the default forecaster with the experts of installed distributions.
+
+    One that can't be loaded is logged and left out.
+    """
+    return default_forecaster(extra_experts=installed_experts(_left_out))
+
+
+def _left_out(name: str, error: Exception) -> None:
+    logger.warning(
+        "expert left out; reinstall or remove the distribution that brings it",
+        extra={"expert": name, "error": f"{type(error).__name__}: {error}"},
+    )
 
 
 @asynccontextmanager

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from forecasting import rivals
 from forecasting.baselines import last_value
-from forecasting.default import default_forecaster
 from forecasting.forecaster import Forecaster
-from forecasting.plugins import installed_experts
 from forecasting.rival_paths import Fourier, Gains, HoltWinters
+from scaler.service import loaded_forecaster
 from simulations.backtest.errors import BadInput
 
 OURS, NAIVE, REACTIVE, CALIBRATED = (
@@ -43,7 +42,7 @@ def _ours() -> tuple[Method, ...]:
         Method(
             name=OURS,
             about="the scaler's own forecast: calibrated experts in a mixture",
-            forecaster=default_forecaster(extra_experts=installed_experts()),
+            forecaster=loaded_forecaster(),
             heeds_quantile=True,
             is_slow=True,
         ),

@@ -1,6 +1,6 @@
-"""What the forecast says now: bounds for the peaks of the next windows, short to long.
+"""What the forecast says now: bounds for the peaks of the next windows, and a path of two days.
 
-The seam for a library that offers a whole path: `look_ahead` alone knows how the bounds are made.
+`look_ahead` alone knows how the bounds are made.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from forecasting.default import default_forecaster
 from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import Task
-from forecasting.plugins import installed_experts
+from forecasting.path import Path, PathTask, path
 from forecasting.several import fit_all, forecast_all
 from scaler.capacity import replicas_for
-from scaler.service import one_blas_thread
+from scaler.service import loaded_forecaster, one_blas_thread
 from simulations.backtest.case import Terms
 from simulations.backtest.errors import BadInput
 from simulations.backtest.inputs import Input
 
 USUAL_HORIZONS_SECONDS = (300.0, 900.0, 1800.0, 3600.0, 5400.0, 7200.0)
 MEDIAN = 0.5
+PATH_SECONDS = 48 * 3600.0
+PATH_STEP_SECONDS = 600.0
 Fits = Callable[..., Any]
 
 
@@ -32,6 +33,7 @@ class Outlook:
     terms: Terms
     bounds: tuple[Forecast, ...]
     main: Forecast  # for the lead time, at the trigger's quantile
+    path: Path  # the peak of each of the next windows, two days ahead
 
     @property
     def replicas(self) -> int | None:
@@ -63,6 +65,15 @@ class Outlook:
                 }
                 for bound in self.bounds
             ],
+            "path": {
+                "step_seconds": self.path.step_seconds,
+                "method": self.path.method,
+                "until_at": self.path.ends_at.tolist(),
+                "bounds": [
+                    {"quantile": level, "values": self.path.level(level).tolist()}
+                    for level in self.path.levels
+                ],
+            },
         }
 
 
@@ -85,16 +96,28 @@ def look_ahead(
         for level in sorted({*quantiles, quantile})
         for horizon in sorted({*horizons_seconds, lead_time_seconds})
     ]
-    forecaster = default_forecaster(extra_experts=installed_experts())
+    forecaster = loaded_forecaster()
     with one_blas_thread():
         fitted = fit_all(forecaster, [(given.series, task) for task in asked], apply=apply)
         try:
             bounds = forecast_all(fitted, given.series)
         except NotEnoughHistory as exc:
             raise BadInput(f"{given.name}: nothing was observed, so there is no forecast") from exc
+    ahead = path(given.series, path_task(given, quantiles=(*quantiles, quantile)))
     main = next(
         bound
         for bound in bounds
         if bound.level == quantile and bound.horizon_seconds == lead_time_seconds
     )
-    return Outlook(given=given, terms=terms, bounds=bounds, main=main)
+    return Outlook(given=given, terms=terms, bounds=bounds, main=main, path=ahead)
+
+
+def path_task(given: Input, *, quantiles: Sequence[float]) -> PathTask:
+    """Return the question of the path: two days of ten minutes, or of the series' own steps."""
+    step = max(PATH_STEP_SECONDS, given.series.step_seconds)
+    return PathTask(
+        until_seconds=max(PATH_SECONDS, step),
+        step_seconds=step,
+        levels=tuple(quantiles),
+        zone=given.zone,
+    )

@@ -5,6 +5,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +16,8 @@ from simulations.backtest.outlook import Outlook
 from simulations.backtest.units import words
 
 WIDEST = 100
-SIZE_INCHES = (11.0, 4.8)
+SIZE_INCHES = (11.0, 8.6)
+PATH_PAST_HOURS = 72.0  # drawn before the path
 DOTS_PER_INCH = 130
 DEMAND, CAPACITY = "#4c72b0", "#8c959f"
 SHADES = ("#d4a72c", "#8a6d00", "#5c3d00")
@@ -74,8 +76,9 @@ def save_picture(outlook: Outlook, path: Path, *, plot_hours: float) -> None:
     with mpl.rc_context(style):
         figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        _draw(axes, outlook, plot_hours)
+        soon, later = figure.subplots(2, 1)
+        _draw(soon, outlook, plot_hours)
+        _draw_path(later, outlook)
         figure.savefig(path, format="png")
 
 
@@ -103,7 +106,32 @@ def _draw(axes: Any, outlook: Outlook, plot_hours: float) -> None:
         axes.secondary_yaxis(
             "right", functions=(lambda y: y / threshold, lambda n: n * threshold)
         ).set_ylabel(f"replicas ({threshold:g} each)")
-    _dress(axes, outlook)
+    _dress(axes, outlook, title=f"Forecast: {outlook.given.name}")
+
+
+def _draw_path(axes: Any, outlook: Outlook) -> None:
+    """Draw three days of peaks and the bounds of the two days to come, window by window."""
+    given, found, zone = outlook.given, outlook.path, outlook.given.zone
+    series = given.series.between(
+        given.series.end_at - PATH_PAST_HOURS * 3600.0, given.series.end_at
+    )
+    stride = max(1, round(found.step_seconds / series.step_seconds))
+    n_kept = len(series) // stride * stride  # the same windows as ahead, counted from the end
+    rows = series.values[len(series) - n_kept :].reshape(-1, stride)
+    peaks = np.fmax.reduce(rows, axis=1)
+    ends = series.end_at - found.step_seconds * np.arange(len(peaks))[::-1]
+    axes.plot([datetime.fromtimestamp(at, zone) for at in ends.tolist()], peaks, color=DEMAND,
+              linewidth=1.1, label=f"peak of each {words(found.step_seconds)}")  # fmt: skip
+    ahead = [datetime.fromtimestamp(at, zone) for at in found.ends_at.tolist()]
+    lowest = found.level(found.levels[0])
+    for place, level in enumerate(found.levels):
+        colour = SHADES[min(place, len(SHADES) - 1)]
+        bounds = found.level(level)
+        axes.plot(ahead, bounds, color=colour, linewidth=1.3, label=f"quantile {level:g}")
+        axes.fill_between(ahead, lowest, bounds, color=colour, alpha=0.12, linewidth=0)
+    axes.axvline(datetime.fromtimestamp(series.end_at, zone), color=CAPACITY, linestyle=":")
+    axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.2)
+    _dress(axes, outlook, title="The next two days, each window by itself")
 
 
 def _draw_steps(axes: Any, outlook: Outlook, level: float, colour: str) -> None:
@@ -121,7 +149,7 @@ def _draw_steps(axes: Any, outlook: Outlook, level: float, colour: str) -> None:
     axes.fill_between(times, values, step="pre", color=colour, alpha=0.10, linewidth=0)
 
 
-def _dress(axes: Any, outlook: Outlook) -> None:
+def _dress(axes: Any, outlook: Outlook, *, title: str) -> None:
     import matplotlib.dates as mdates  # noqa: PLC0415 - of an extra
 
     zone = outlook.given.zone
@@ -131,5 +159,5 @@ def _dress(axes: Any, outlook: Outlook) -> None:
     axes.xaxis.set_major_formatter(make.ConciseDateFormatter(locator, tz=zone))
     axes.set_ylabel("demand")
     axes.set_xlabel(zone.key)
-    axes.legend(frameon=False, loc="upper left", fontsize=9, ncols=2)
-    axes.set_title(f"Forecast: {outlook.given.name}", loc="left", fontweight="bold", wrap=True)
+    axes.legend(frameon=False, loc="upper left", fontsize=9, ncols=3)
+    axes.set_title(title, loc="left", fontweight="bold", wrap=True)

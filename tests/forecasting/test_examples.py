@@ -26,8 +26,12 @@ def test_the_examples_run(
     bounds = []
     for block in sorted(blocks, key=lambda text: "WithEvents" not in text):
         exec(block, known)  # noqa: S102 - our own documentation
-        bounds.append(known["bound"])
+        if "bound = " in block:
+            bounds.append(known["bound"])
     told, led, plain = bounds
     assert told == pytest.approx(3 * plain, rel=0.2)  # the zones differ in nothing else
     assert led > 0
+    assert len(known["ahead"]) == 288
+    names = {expert.name for expert in known["forecaster"].mixture.experts}
+    assert {"boosted", "holt-winters"} <= names
     assert re.search(r"portal (True|False) -?\d+%", capsys.readouterr().out)

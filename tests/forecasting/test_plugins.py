@@ -11,7 +11,7 @@ import pytest
 from forecasting.default import default_forecaster
 from forecasting.fitted import FittedMixture
 from forecasting.forecaster import Task
-from forecasting.plugins import installed_experts
+from forecasting.plugins import experts_named, installed_experts
 from forecasting.series import Series
 
 MakeHistory: TypeAlias = Callable[..., Series]
@@ -39,6 +39,11 @@ def useless():
 ENTRY_POINTS = """[prewarm.experts]
 period = prewarm_test_plugin:Oracle
 useless = prewarm_test_plugin:useless
+"""
+
+BROKEN = """
+broken = prewarm_test_plugin:no_such_thing
+absent = no_such_module_of_anyone:Expert
 """
 
 
@@ -70,3 +75,18 @@ def test_an_installed_expert_earns_its_weight_or_gets_none(task: MakeTask) -> No
 
 def test_without_a_plugin_there_are_no_others() -> None:
     assert installed_experts() == ()
+
+
+@pytest.mark.usefixtures("plugin")
+def test_one_that_cant_be_loaded_is_told_and_left_out(tmp_path: Path) -> None:
+    points = tmp_path / "prewarm_test_plugin-1.0.dist-info" / "entry_points.txt"
+    points.write_text(ENTRY_POINTS + BROKEN)
+    told: list[tuple[str, type[Exception]]] = []
+    found = installed_experts(lambda name, error: told.append((name, type(error))))
+    assert [expert.name for expert in found] == ["period", "useless"]
+    assert told == [("absent", ModuleNotFoundError), ("broken", AttributeError)]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_an_installed_expert_is_found_by_its_name() -> None:
+    assert [expert.name for expert in experts_named(["useless"])] == ["useless"]

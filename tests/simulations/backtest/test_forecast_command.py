@@ -38,6 +38,12 @@ def test_the_bounds_are_the_forecasters_own_and_never_contradict_each_other(
     assert bounds[900.0, 0.9] >= bounds[900.0, 0.5]
     assert bounds[3600.0, 0.9] >= bounds[900.0, 0.9]
     assert found["issued_at"] == week.end_at
+    ahead = found["path"]
+    assert ahead["until_at"][-1] == week.end_at + 48 * 3600.0
+    assert [line["quantile"] for line in ahead["bounds"]] == [0.5, 0.9]
+    middle, upper = (line["values"] for line in ahead["bounds"])
+    assert len(middle) == len(upper) == len(ahead["until_at"]) == 288
+    assert all(low <= high for low, high in zip(middle, upper, strict=True))
     assert found["observed"] == week.values[-1]
     assert found["replicas"] == -(-bounds[900.0, 0.9] // 5)
 
