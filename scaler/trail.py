@@ -16,7 +16,7 @@ class Trail:
 
     `last` is (as_of, replicas). `before` holds (until, replicas): a count and when the next one
     took its place. One that a later count has reached since is left out, so counts fall, and the
-    first that is still inside a span is the span's highest. `rose_at`: the last rise.
+    first that is still inside a span is the span's highest. `rose_at`: the last rise before `last`.
     """
 
     last: tuple[float, int] | None = None
@@ -37,6 +37,15 @@ class Trail:
                 return replicas if best is None or replicas > best else best
         return best
 
+    def rose_before(self, as_of: float) -> float:
+        """Return when the answer last rose, before `as_of`."""
+        if self.last is not None and self.last[0] < as_of and self._has_just_risen():
+            return self.last[0]
+        return self.rose_at
+
+    def _has_just_risen(self) -> bool:
+        return self.last is not None and bool(self.before) and self.last[1] > self.before[-1][1]
+
     def told(self, as_of: float, replicas: int, keep_seconds: float) -> "Trail":
         """Return the trail with one answer more, for spans of up to `keep_seconds`.
 
@@ -44,17 +53,16 @@ class Trail:
         """
         if self.last is None:
             return Trail(last=(as_of, replicas))
-        before = self.before
+        before, rose_at = self.before, self.rose_at
         at, held = self.last
         if at < as_of:
+            rose_at = at if self._has_just_risen() else rose_at
             since, first, end = as_of - keep_seconds, 0, len(before)
             while end and before[end - 1][1] <= held:
                 end -= 1
             while first < end and before[first][0] <= since:
                 first += 1
             before = (*before[first:end], (as_of, held))
-        rose = bool(before) and replicas > before[-1][1]
-        rose_at = as_of if rose else self.rose_at
         return Trail(last=(as_of, replicas), before=before, rose_at=rose_at)
 
 

@@ -47,6 +47,25 @@ def add_start(
         cluster.gone(REFERENCE, uid)
 
 
+async def test_after_a_restart_what_runs_is_held_until_demand_is_seen() -> None:
+    cluster = cluster_with(5)
+    cluster.set_wanted(REFERENCE, 9)
+    async with started_rig(cluster=cluster) as rig:
+        rig.source.hang()
+        assert await rig.value(rig.ref()) == 9, "nobody has looked, and nine run"
+        assert await rig.active(rig.ref())
+        rig.source.recover()
+        rig.source.fail()
+        await rig.settle()
+        await rig.tick()
+        assert only(rig).snapshot.decision.moved[0].rule == "hold_fleet_unknown"
+        assert await rig.value(rig.ref()) == 9, "Prometheus is down, and nothing is remembered"
+        assert await rig.value(rig.ref(onStale="floor")) == 0
+        rig.source.recover()
+        await rig.tick(2)
+        assert await rig.value(rig.ref()) == 5, "evidence, at last"
+
+
 def only(rig: Rig) -> Target:
     [target] = rig.service.board
     return target
