@@ -115,7 +115,7 @@ class Target:
         if self.refusal:
             raise BadMetadata([self.refusal])
         if self.snapshot is None:
-            return _pending(self.trigger)
+            return _pending(self.trigger, self.view)
         return self.snapshot.answer(at)
 
 
@@ -214,7 +214,11 @@ def _parsed(metadata: Mapping[str, str]) -> Trigger | BadMetadata:
         return exc
 
 
-def _pending(trigger: Trigger) -> Decision:
-    """Return the answer before the first tick: the floor (an error would block siblings)."""
-    seen = Seen(as_of=0.0, evidence=Evidence.PENDING)
+def _pending(trigger: Trigger, view: ClusterView | None) -> Decision:
+    """Return the answer before the first tick: what runs, or the floor where nobody tells.
+
+    An error would block the object's other triggers.
+    """
+    fleet = None if view is None else view.fleet
+    seen = Seen(as_of=0.0, evidence=Evidence.PENDING, fleet=fleet)
     return decide(PolicyState(), seen, trigger.params)[1]

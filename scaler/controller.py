@@ -151,7 +151,13 @@ class Controller:
 
     def _start_new(self, target: Target) -> None:
         self._start_tick(target, self._aligned_now())
-        asyncio.get_running_loop().call_later(FIRST_LOOK_SECONDS, target.first_look.set)
+        asyncio.get_running_loop().call_later(FIRST_LOOK_SECONDS, self._end_first_look, target)
+
+    def _end_first_look(self, target: Target) -> None:
+        """Let calls go on without a tick's answer: with what runs now, where the cluster tells."""
+        if target.snapshot is None and self._cluster is not None:
+            target.view = self._cluster.look(target.key.namespace, target.key.name)
+        target.first_look.set()
 
     def _start_tick(self, target: Target, as_of: float) -> None:
         work = self._work_of(target)

@@ -27,8 +27,8 @@ def decide(state: PolicyState, seen: Seen, params: TargetParams) -> tuple[Policy
     """Return what to answer as of `seen.as_of`, and what to remember for the next tick.
 
     Laws: floor <= replicas <= ceiling; monotone in observed demand and forecast; without fresh
-    evidence the answer never falls below the last good one unless the trigger says so; deciding
-    again on the same evidence changes nothing.
+    evidence the answer never falls below the last good one, nor without one below what runs, unless
+    the trigger says so; deciding again on the same evidence changes nothing.
     """
     predicts = params.mode is Mode.PREDICT
     threshold = threshold_in_force(state, seen, params)

@@ -70,7 +70,7 @@ def hold_while_starting(replicas: int, context: Context) -> int:
     held, fleet = context.held, context.fleet
     if fleet is None or fleet.starting == 0 or held is None or not context.is_fresh:
         return replicas
-    if context.seen.as_of - context.trail.rose(context.seen.as_of) > context.lead_seconds:
+    if context.seen.as_of - context.trail.rose_before(context.seen.as_of) > context.lead_seconds:
         return replicas
     return max(replicas, min(held, fleet.ready + fleet.starting))
 
@@ -89,6 +89,20 @@ def answer_stale(replicas: int, context: Context) -> int:
     if context.is_fresh or context.params.on_stale is OnStale.FLOOR:
         return replicas
     return max(replicas, context.state.last_good_replicas or 0)
+
+
+def hold_fleet_unknown(replicas: int, context: Context) -> int:
+    """While no answer was ever given on evidence: ask for no fewer replicas than run now.
+
+    A scaler that has just started, without memory and without a source, knows nothing that a
+    fleet could shrink on. What runs was asked for by somebody who knew more.
+    """
+    fleet, params = context.seen.fleet, context.params
+    if fleet is None or context.is_fresh or params.on_stale is not OnStale.HOLD:
+        return replicas
+    if context.state.last_good_replicas is not None:
+        return replicas
+    return max(replicas, min(fleet.wanted, context.limit))
 
 
 def scheduled_floor(replicas: int, context: Context) -> int:
@@ -144,6 +158,7 @@ RULES: tuple[Rule, ...] = (
     hold_while_starting,
     limit_scale_down,
     answer_stale,
+    hold_fleet_unknown,
     scheduled_floor,
     warm_floor,
     ceiling,

@@ -22,7 +22,8 @@ from forecasting.plugins import installed_experts
 from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.adapters.memory import MemoryEventSink, MemoryStateStore
 from scaler.board import Board
-from scaler.books.books import Approvals, Books, nobody_tells
+from scaler.books.books import Approvals, Books
+from scaler.books.cluster import annotations_of, recall_starts
 from scaler.books.telemetry import BooksTelemetry, LedgerCollector
 from scaler.cluster_metrics import ClusterCollector
 from scaler.controller import Controller
@@ -100,7 +101,7 @@ async def running(
     cluster: Cluster | None = None,
     store: StateStore | None = None,
     events: EventSink | None = None,
-    approvals: Approvals = nobody_tells,
+    approvals: Approvals | None = None,
 ) -> AsyncIterator[Service]:
     """Run a scaler for the length of the block.
 
@@ -121,8 +122,9 @@ async def running(
         events or MemoryEventSink(),
         clock,
         BooksTelemetry(registry),
-        approvals=approvals,
+        approvals=approvals or annotations_of(cluster),
     )
+    await recall_starts(books, cluster)
     servicer = Servicer(
         board, clock, RpcTelemetry(registry), stream_check_seconds=controller_settings.tick_seconds
     )

@@ -29,13 +29,6 @@ class Trail:
             return self.last[1]
         return self.before[-1][1] if self.before else None
 
-    def rose(self, as_of: float) -> float:
-        """Return the time of the last rise before `as_of`."""
-        is_past = self.last is not None and self.last[0] < as_of
-        if is_past and self.last is not None and self.before and self.last[1] > self.before[-1][1]:
-            return self.last[0]
-        return self.rose_at
-
     def highest(self, since: float, as_of: float) -> int | None:
         """Return the largest answer before `as_of` that was in force after `since`."""
         best = self.last[1] if self.last is not None and self.last[0] < as_of else None
@@ -44,6 +37,15 @@ class Trail:
                 return replicas if best is None or replicas > best else best
         return best
 
+    def rose_before(self, as_of: float) -> float:
+        """Return when the answer last rose, before `as_of`."""
+        if self.last is not None and self.last[0] < as_of and self._has_just_risen():
+            return self.last[0]
+        return self.rose_at
+
+    def _has_just_risen(self) -> bool:
+        return self.last is not None and bool(self.before) and self.last[1] > self.before[-1][1]
+
     def told(self, as_of: float, replicas: int, keep_seconds: float) -> "Trail":
         """Return the trail with one answer more, for spans of up to `keep_seconds`.
 
@@ -51,16 +53,17 @@ class Trail:
         """
         if self.last is None:
             return Trail(last=(as_of, replicas))
-        before = self.before
+        before, rose_at = self.before, self.rose_at
         at, held = self.last
         if at < as_of:
+            rose_at = at if self._has_just_risen() else rose_at
             since, first, end = as_of - keep_seconds, 0, len(before)
             while end and before[end - 1][1] <= held:
                 end -= 1
             while first < end and before[first][0] <= since:
                 first += 1
             before = (*before[first:end], (as_of, held))
-        return Trail(last=(as_of, replicas), before=before, rose_at=self.rose(as_of))
+        return Trail(last=(as_of, replicas), before=before, rose_at=rose_at)
 
 
 NOTHING = Trail()

@@ -5,10 +5,15 @@ from math import isnan
 
 from scaler.params import TargetParams
 from scaler.policy import RULES
-from scaler.types import Decision, Evidence, Step
+from scaler.types import Decision, Evidence, Limit, Step
 
 # A rule of the policy in words: the first sentence about it in the code, which can't go stale.
 WORDS = {rule.__name__: (rule.__doc__ or "").partition("\n")[0] for rule in RULES}
+LIMITS = {
+    Limit.MAX_REPLICAS: "the ceiling is reached",
+    Limit.NO_ROOM: "no node has room for them",
+    Limit.HPA_TOLERANCE: "the next count that the HPA acts on lies above the ceiling",
+}
 THOUSAND = 1_000.0
 SUFFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 ROUNDS_UP = 0.9995  # from here on three digits would be a power of ten

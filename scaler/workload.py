@@ -21,6 +21,7 @@ API_VERSION, KIND = "apps/v1", "Deployment"
 
 # KEDA notes the resource in the object's status once it has seen it; before that these are known.
 PLURALS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "ReplicaSet": "replicasets"}
+APPROVAL_ANNOTATION, APPROVAL = "keda-prewarm/mode", "predict"
 PAUSED = ("autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas")
 
 # A DNS subdomain, as all of these names are: nothing that could lead elsewhere in a path.
@@ -53,6 +54,7 @@ class Workload:
     idle_replicas: int | None = None
     other_triggers: tuple[str, ...] = ()
     is_paused: bool = False
+    is_approved: bool = False  # a person lets `mode: advise` predict
 
 
 def workload_of(
@@ -67,6 +69,7 @@ def workload_of(
     reference = _reference(metadata, spec, _dict(scaled_object.get("status")))
     if reference is None:
         return None
+    annotations = _dict(metadata.get("annotations"))
     triggers = [_dict(each) for each in spec.get("triggers") or ()]
     minimum = _whole(spec.get("minReplicaCount"), 0)
     ours = [each for each in triggers if str(each.get("type", "")).startswith("external")]
@@ -89,7 +92,8 @@ def workload_of(
             spec.get("idleReplicaCount"), 0
         ),
         other_triggers=tuple(types),
-        is_paused=any(key in _dict(metadata.get("annotations")) for key in PAUSED),
+        is_paused=any(key in annotations for key in PAUSED),
+        is_approved=annotations.get(APPROVAL_ANNOTATION) == APPROVAL,
     )  # fmt: skip
 
 

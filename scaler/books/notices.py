@@ -7,12 +7,14 @@ told, and only then its return.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from scaler.fleet import LeadTime
 from scaler.ledger.proof import Proof
 from scaler.params import Mode
+from scaler.types import Shortfall
+from scaler.words import LIMITS, duration, replicas
+from scaler.workload import APPROVAL, APPROVAL_ANNOTATION
 
 SUSTAINED_SECONDS = 120.0
-APPROVAL_ANNOTATION = "keda-prewarm/mode"
-APPROVAL = "predict"
 
 
 class Reason(StrEnum):
@@ -93,9 +95,23 @@ def about_approval(before: bool, now: bool) -> Said | None:  # noqa: FBT001 - tw
     return Said(reason=Reason.APPROVAL_ENDED, message="no longer approved: answering reactively")
 
 
-def about_ceiling(wanted: int, given: int) -> Said | None:
-    """Return what to say when the ceiling cuts what is wanted."""
-    if wanted <= given:
-        return None
-    message = f"{wanted} replicas are wanted and at most {given} may be asked for"
+def about_shortfall(shortfall: Shortfall, as_of: float) -> Said:
+    """Return what to say of replicas that are missing or will be."""
+    count = replicas(shortfall.replicas)
+    why = LIMITS[shortfall.limit]
+    if shortfall.latest_at <= as_of:
+        message = f"{count} too few from now on: {why}"
+    else:
+        message = f"{count} too few within {duration(shortfall.latest_at - as_of)}: {why}"
     return Said(reason=Reason.SHORTFALL, message=message)
+
+
+def about_lead_time(lead_time: LeadTime) -> Said:
+    """Return what to say of a measured lead time."""
+    message = (
+        f"a new replica answers {duration(lead_time.seconds)} after it is asked for, in "
+        f"{lead_time.quantile:.0%} of {lead_time.n_starts} starts: "
+        f"{duration(lead_time.start_seconds)} for its start, "
+        f"{duration(lead_time.scaling_seconds)} for KEDA and the HPA"
+    )
+    return Said(reason=Reason.LEAD_TIME, message=message)

@@ -8,15 +8,18 @@ from scaler.books.notices import (
     Reason,
     Said,
     about_approval,
-    about_ceiling,
+    about_lead_time,
+    about_shortfall,
     about_source,
     about_verdict,
 )
+from scaler.fleet import LeadTime
 from scaler.ledger.ledger import SECONDS_PER_DAY, Tick
 from scaler.ledger.proof import judged, mode_in_force
 from scaler.ledger.view import LedgerView, view_of
 from scaler.params import Mode, OnStale, TargetParams
 from scaler.ports import Blob
+from scaler.starts.grid import stepped
 from scaler.types import Decision, Evidence, PolicyState
 
 
@@ -43,13 +46,16 @@ class Page:
     is_model_saved: bool = True
     days_saved_until: int | None = None  # the last whole day that is in the store
     mood: Mood = field(default_factory=Mood)
-    short_told: int = 0  # replicas wanted in the last notice of a shortfall
+    short_told: int = 0  # missing replicas in the last notice of a shortfall
+    lead_told_seconds: float | None = None  # the step of the last measured lead time
+    is_lead_known: bool = False  # an earlier run has told of it
 
     @classmethod
     def of(cls, params: TargetParams, memory: Memory) -> "Page":
         """Return the page of a target that begins with what is remembered."""
         page = cls(params=params, in_force=params, kept=memory.kept, model=memory.model)
         page.judgement = memory.judgement
+        page.is_lead_known = memory.kept.state.last_good_replicas is not None
         page.settle_mode()
         return page
 
@@ -115,16 +121,31 @@ class Page:
         approval = None
         if mode is Mode.ADVISE:
             approval = about_approval(was_approved, self.is_approved)
-        candidates = (source, verdict, approval, self._shortfall(decision))
-        return tuple(said for said in candidates if said is not None)
+        told = (
+            source,
+            verdict,
+            approval,
+            self._shortfall(decision),
+            self._lead_time(decision.seen.lead_time),
+        )
+        return tuple(said for said in told if said is not None)
 
     def _shortfall(self, decision: Decision) -> Said | None:
         """Tell a shortfall when it comes and when it grows, not while it lasts."""
-        cuts = [step for step in decision.moved if step.rule == "ceiling"]
-        wanted = cuts[-1].before if cuts else 0
-        is_news = wanted > self.short_told
-        self.short_told = max(wanted, self.short_told) if cuts else 0
-        return about_ceiling(wanted, cuts[-1].after) if is_news else None
+        short = decision.shortfall
+        missing = 0 if short is None else short.replicas
+        is_news = missing > self.short_told
+        self.short_told = max(missing, self.short_told) if missing else 0
+        return about_shortfall(short, decision.seen.as_of) if short and is_news else None
+
+    def _lead_time(self, lead_time: LeadTime | None) -> Said | None:
+        """Tell a lead time when it is first measured, and when it moves by a step of the grid."""
+        if lead_time is None or not lead_time.is_measured:
+            return None
+        before = self.lead_told_seconds
+        self.lead_told_seconds = stepped(lead_time.seconds, before)
+        is_old = self.is_lead_known if before is None else before == self.lead_told_seconds
+        return None if is_old else about_lead_time(lead_time)
 
 
 def from_memory(page: Page) -> Said:
@@ -147,8 +168,16 @@ def tick_of(decision: Decision, params: TargetParams) -> Tick:
         at=seen.as_of,
         known_until=seen.observed_at + params.stale_after_seconds if is_fresh else seen.as_of,
         demand=seen.observed_demand,
-        threshold=params.threshold,
+        threshold=decision.threshold,
         reactive_replicas=decision.reactive_replicas if answers else None,
         predictive_replicas=decision.predicted_replicas if answers else None,
-        lead_time_seconds=params.lead_time_seconds,
+        lead_time_seconds=_lead_seconds(seen.lead_time, params),
+        fleet=seen.fleet,
     )
+
+
+def _lead_seconds(lead_time: LeadTime | None, params: TargetParams) -> float:
+    """Return the lead time that the model fleets have: a measured one, else the trigger's."""
+    if lead_time is None or not lead_time.is_measured:
+        return params.lead_time_seconds
+    return lead_time.seconds

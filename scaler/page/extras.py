@@ -12,7 +12,7 @@ from typing import Protocol
 from scaler.board import Target
 from scaler.page.view import LedgerSide, LedgerView, ShortfallView
 from scaler.types import Decision
-from scaler.words import duration
+from scaler.words import LIMITS, duration
 
 
 class Account(Protocol):
@@ -73,13 +73,6 @@ class Shortfall(Protocol):
     def latest_at(self) -> float: ...  # noqa: D102
 
 
-LIMITS = {
-    "max-replicas": "the ceiling is reached",
-    "no-room": "no node has room for them",
-    "hpa-tolerance": "the next count that the HPA acts on lies above the ceiling",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
     """What is known of a target beside the board."""
@@ -124,7 +117,7 @@ def shortfall_of(decision: Decision) -> ShortfallView | None:
     if found is None:
         return None
     as_of = decision.seen.as_of
-    reason = LIMITS.get(str(found.limit), str(found.limit))
+    reason = LIMITS[found.limit]
     if found.latest_at <= as_of:
         return ShortfallView(missing_replicas=found.replicas, at=None, because=reason)
     within = duration(found.latest_at - as_of)

@@ -5,6 +5,7 @@ from harness.fixtures import (
     own_prewarm,
     prewarm,
     pytest_runtest_makereport,
+    seeing_prewarm,
     space,
     stub,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_runtest_makereport",
     "pytest_sessionfinish",
+    "seeing_prewarm",
     "space",
     "story",
     "stub",

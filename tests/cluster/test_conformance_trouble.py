@@ -26,6 +26,11 @@ def own(own_prewarm: Prewarm, demand: Demand) -> Subject:
 
 
 @pytest.fixture
+def seeing(seeing_prewarm: Prewarm, demand: Demand) -> Subject:
+    return Subject(address=seeing_prewarm.address, demand=demand)
+
+
+@pytest.fixture
 def own_demand(cluster: ControlPlane) -> Iterator[Demand]:
     """A Prometheus that a test may kill."""
     with Demand(cluster.run, "own-prometheus") as running:
@@ -126,18 +131,18 @@ def test_row_26_a_scaler_that_was_killed_under_load_is_used_again_soon(
 
 
 def test_row_26_none_of_many_objects_falls_when_the_scaler_comes_back(
-    space: Namespace, own: Subject, own_prewarm: Prewarm
+    space: Namespace, seeing: Subject, seeing_prewarm: Prewarm
 ) -> None:
-    own.demand.set(space.name, 4)
+    seeing.demand.set(space.name, 4)
     names = [f"model-{number}" for number in range(N_OBJECTS)]
     for name in names:
         space.create(deployment(name, resources={"cpu": 1}))
-        space.create(scaled_object(name, [own.trigger(space.name)]))
+        space.create(scaled_object(name, [seeing.trigger(space.name)]))
     for name in names:
         space.wait_for_replicas(name, 4, within_seconds=60)
-    own_prewarm.kill()
-    own_prewarm.start()
-    own.demand.set(space.name, 5)
+    seeing_prewarm.kill()
+    seeing_prewarm.start()
+    seeing.demand.set(space.name, 5)
     for name in names:
         space.wait_for_replicas(name, 5, within_seconds=60)
     fell = [name for name in names if any("Scaled down" in one for one in space.events(name))]

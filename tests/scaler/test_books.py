@@ -346,7 +346,7 @@ async def test_a_source_that_stays_down_and_a_ceiling_that_cuts_are_told(
         await rig.tick(2)
     told = [(n.reason, n.message) for _, n in events.notices]
     assert told == [
-        ("CapacityShortfall", "5 replicas are wanted and at most 3 may be asked for"),
+        ("CapacityShortfall", "2 replicas too few from now on: the ceiling is reached"),
         ("DemandSourceFailed", "demand can't be read (refused): connection refused"),
         ("DemandSourceRecovered", "demand can be read again"),
     ]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 from math import inf, nan
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -11,10 +12,14 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
+from scaler.books.page import tick_of
 from scaler.capacity import replicas_for
-from scaler.fleet import Fleet
+from scaler.fleet import Fleet, LeadTime, StartClass
 from scaler.ledger.account import Account, Row
 from scaler.ledger.ledger import MAX_DAYS, SECONDS_PER_DAY, Ledger, Tick
+from scaler.params import TargetParams
+from scaler.policy import decide
+from scaler.types import Carried, Evidence, PolicyState, Seen
 
 THRESHOLD = 10.0
 LEAD_TIME_SECONDS = 120.0
@@ -272,3 +277,21 @@ def test_a_ledger_that_was_put_away_and_taken_out_goes_on_as_if_never_stopped(
         if number == stop_after:
             stopped = adapter.validate_json(to_json(stopped, inf_nan_mode="constants"))
     assert stopped == kept, "bit for bit"
+
+
+def test_the_ledger_takes_the_threshold_in_force_the_fleet_and_a_measured_lead_time() -> None:
+    params = TargetParams(threshold=10.0, zone=ZoneInfo("UTC"), lead_time_seconds=300.0)
+    carried = Carried(low=6.25, middle=7.0, high=8.0, level=0.9, n_episodes=4, as_of=0.0)
+    lead_time = LeadTime(
+        seconds=95.0, start_seconds=65.0, scaling_seconds=30.0, quantile=0.9, n_starts=12,
+        n_censored=0, is_measured=True, start_class=StartClass.WARM_NODE,
+    )  # fmt: skip
+    fleet = Fleet(at=0.0, wanted=4, ready=3, starting=1)
+    seen = Seen(
+        as_of=60.0, evidence=Evidence.FRESH, observed_demand=20.0, observed_at=60.0,
+        carried=carried, lead_time=lead_time, fleet=fleet,
+    )  # fmt: skip
+    tick = tick_of(decide(PolicyState(), seen, params)[1], params)
+    assert (tick.threshold, tick.lead_time_seconds, tick.fleet) == (5.0, 95.0, fleet)
+    prior = replace(seen, lead_time=replace(lead_time, is_measured=False))
+    assert tick_of(decide(PolicyState(), prior, params)[1], params).lead_time_seconds == 300.0

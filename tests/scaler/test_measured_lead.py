@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from rig import DAY_SECONDS, MONDAY_AT, Rig, started_rig
+from scaler.adapters.memory import MemoryEventSink, MemoryStateStore
 from scaler.adapters.memory_cluster import MemoryCluster
 from scaler.board import Target
 from scaler.params import AUTO_LEAD_TIME_SECONDS
-from scaler.ports import ClusterTrouble
+from scaler.ports import Blob, ClusterTrouble
 from scaler.starts.ramp import Pace, ScaleUp
 from scaler.starts.record import Pod
 from scaler.workload import Reference, Workload
@@ -45,6 +46,25 @@ def add_start(
     cluster.see(REFERENCE, Pod(**pod, created_at=at, scheduled_at=at, ready_at=at + seconds))
     if not is_kept:
         cluster.gone(REFERENCE, uid)
+
+
+async def test_after_a_restart_what_runs_is_held_until_demand_is_seen() -> None:
+    cluster = cluster_with(5)
+    cluster.set_wanted(REFERENCE, 9)
+    async with started_rig(cluster=cluster) as rig:
+        rig.source.hang()
+        assert await rig.value(rig.ref()) == 9, "nobody has looked, and nine run"
+        assert await rig.active(rig.ref())
+        rig.source.recover()
+        rig.source.fail()
+        await rig.settle()
+        await rig.tick()
+        assert only(rig).snapshot.decision.moved[0].rule == "hold_fleet_unknown"
+        assert await rig.value(rig.ref()) == 9, "Prometheus is down, and nothing is remembered"
+        assert await rig.value(rig.ref(onStale="floor")) == 0
+        rig.source.recover()
+        await rig.tick(2)
+        assert await rig.value(rig.ref()) == 5, "evidence, at last"
 
 
 def only(rig: Rig) -> Target:
@@ -206,3 +226,65 @@ async def test_an_object_is_followed_with_its_first_trigger_and_forgotten_with_i
         await rig.tick(2)
         assert cluster.followed == set()
     assert cluster.is_closed
+
+
+async def test_the_ledger_rests_on_what_the_cluster_shows_and_a_lead_time_is_told_once() -> None:
+    cluster, events = cluster_with(12, seconds=120.0), MemoryEventSink()
+    async with started_rig(cluster=cluster, events=events) as rig:
+        await rig.observe(rig.ref(leadTimeSeconds="600"))
+        await rig.tick(20)
+        ledger = only(rig).ledger
+        assert ledger is not None
+        assert ledger.total.actual_seconds > 0, "the real fleet counts too"
+        told = [n.message for _, n in events.notices if n.reason == "LeadTimeMeasured"]
+        assert len(told) == 1
+        assert "of 12 starts: 2 min for its start" in told[0]
+
+
+async def test_a_prior_is_no_measured_lead_time() -> None:
+    events = MemoryEventSink()
+    async with started_rig(cluster=cluster_with(0), events=events) as rig:
+        await rig.observe(rig.ref())
+        await rig.tick(3)
+    assert not [n for _, n in events.notices if n.reason == "LeadTimeMeasured"]
+
+
+async def test_the_annotation_approves_and_what_was_read_last_stays() -> None:
+    cluster = cluster_with(5)
+    async with started_rig(cluster=cluster) as rig:
+        await rig.observe(rig.ref(mode="advise"))
+        modes = []
+        for approved in (False, True, None, False):
+            if approved is None:
+                cluster.remove("prod", "llm")
+            else:
+                cluster.put("prod", "llm", workload(is_approved=approved))
+            await rig.tick(2)
+            ledger = only(rig).ledger
+            assert ledger is not None
+            modes.append(str(ledger.mode_in_force))
+        assert modes == ["observe", "predict", "predict", "observe"]
+
+
+async def test_starts_outlive_a_restart() -> None:
+    store = MemoryStateStore()
+    async with started_rig(cluster=cluster_with(12, seconds=120.0), store=store) as rig:
+        await rig.observe(rig.ref(leadTimeSeconds="auto"))
+        before = only(rig).lead_seconds
+    store.reopen()
+    cluster, events = cluster_with(0), MemoryEventSink()
+    async with started_rig(cluster=cluster, store=store, events=events) as rig:
+        await rig.observe(rig.ref(leadTimeSeconds="auto"))
+        assert only(rig).lead_seconds == before, "measured in the first run"
+        assert not events.notices, "no news"
+
+
+async def test_starts_that_nobody_can_read_are_measured_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = MemoryStateStore()
+    bad = Blob(format="starts/1", payload=b'{"workloads": [1]}', saved_at=NOON_AT)
+    await store.save({("cluster", "starts"): bad})
+    async with started_rig(cluster=cluster_with(5), store=store) as rig:
+        assert await rig.observe(rig.ref()) == 5
+    assert "starts not remembered" in caplog.messages

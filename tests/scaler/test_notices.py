@@ -11,7 +11,7 @@ from scaler.books.notices import (
     Mood,
     Reason,
     about_approval,
-    about_ceiling,
+    about_shortfall,
     about_source,
     about_verdict,
 )
@@ -19,6 +19,7 @@ from scaler.books.throttle import BURST, MAX_BUCKETS, REFILL_SECONDS, Throttle
 from scaler.ledger.proof import Proof
 from scaler.params import Mode
 from scaler.ports import Notice
+from scaler.types import Limit, Shortfall
 
 
 def notice(message: str = "m", *, name: str = "llm", reason: str = "R") -> Notice:
@@ -91,13 +92,24 @@ def test_a_verdict_is_told_to_those_who_asked_for_one(
     assert (f"{said.reason}: {said.message}" if said else None) == want
 
 
-def test_approval_and_the_ceiling_have_their_words() -> None:
-    said = [about_approval(False, True), about_approval(True, False), about_ceiling(25, 20)]
+def test_approval_has_its_words() -> None:
+    said = [about_approval(False, True), about_approval(True, False)]
     assert [each and each.reason for each in said] == [
-        "PredictionApproved", "PredictionApprovalEnded", "CapacityShortfall",
+        "PredictionApproved", "PredictionApprovalEnded",
     ]  # fmt: skip
     assert about_approval(True, True) is None
-    assert about_ceiling(20, 20) is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "latest_at", "want"),
+    [
+        (Limit.MAX_REPLICAS, 100.0, "2 replicas too few from now on: the ceiling is reached"),
+        (Limit.NO_ROOM, 430.0, "2 replicas too few within 5 min 30 s: no node has room for them"),
+    ],
+)
+def test_a_shortfall_says_how_many_when_and_why(limit: Limit, latest_at: float, want: str) -> None:
+    short = Shortfall(replicas=2, limit=limit, earliest_at=100.0, latest_at=latest_at)
+    assert about_shortfall(short, 100.0).message == want
 
 
 def test_a_burst_passes_and_then_one_in_ten_minutes() -> None:

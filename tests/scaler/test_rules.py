@@ -166,6 +166,37 @@ def test_missing_data_never_lowers_the_answer(seens: list[Seen], params: TargetP
             assert decision.replicas >= last_good
 
 
+@given(stories(), params_drawn, st.sampled_from([e for e in Evidence if e is not Evidence.FRESH]))
+def test_missing_data_never_lowers_what_runs(
+    seens: list[Seen], params: TargetParams, evidence: Evidence
+) -> None:
+    """A scaler that has started without memory, for as long as it sees no demand."""
+    params = replace(params, on_stale=OnStale.HOLD)
+    blind = [replace(seen, evidence=evidence) for seen in seens]
+    for seen, decision in zip(blind, run(params, blind), strict=True):
+        if seen.fleet is not None:
+            bound = seen.fleet.max_replicas
+            most = params.max_replicas if bound is None else min(bound, params.max_replicas)
+            assert decision.replicas >= min(seen.fleet.wanted, most)
+
+
+@pytest.mark.parametrize(
+    ("on_stale", "last_good", "want", "why"),
+    [
+        (OnStale.HOLD, None, 7, "nothing is known that seven could shrink on"),
+        (OnStale.HOLD, 4, 4, "the last good answer rests on evidence, and is held"),
+        (OnStale.FLOOR, None, 1, "the trigger asks for the floor"),
+        (OnStale.ERROR, None, 1, "an error is answered, and KEDA's fallback acts"),
+    ],
+)
+def test_what_runs_is_held_where_nothing_else_can_be(
+    on_stale: OnStale, last_good: int | None, want: int, why: str
+) -> None:
+    seen = seen_of(evidence=Evidence.UNKNOWN, fleet=Fleet(at=0.0, wanted=7, ready=7))
+    state = PolicyState(last_good_replicas=last_good)
+    assert decide(state, seen, replace(PARAMS, on_stale=on_stale))[1].replicas == want, why
+
+
 @given(stories(), params_drawn, st.floats(0, 500), st.floats(0, 500))
 def test_more_forecast_never_means_fewer_replicas_whatever_went_before(
     seens: list[Seen], params: TargetParams, rise: float, rise_ahead: float
@@ -386,3 +417,24 @@ def test_the_raised_ceiling_is_that_of_aws() -> None:
 def test_the_newsvendor_quantile_balances_both_costs(miss: float, idle: float) -> None:
     level = newsvendor_quantile(miss_cost=miss, idle_cost=idle)
     assert level * idle == pytest.approx((1 - level) * miss)
+
+
+def test_a_rise_of_this_very_moment_holds_nothing_when_it_is_decided_again() -> None:
+    """Found by the law above: the ceiling cuts five to one, and the pace raises one to two."""
+    pace = ScaleDownLimit(seconds=31.0, replicas=1)
+    params = replace(PARAMS, warm_floor=0, scale_down_limit=pace)
+    cut = Fleet(at=0.0, wanted=0, ready=0, max_replicas=1)
+    starting = Fleet(at=0.0, wanted=0, ready=0, starting=1)
+    story = [seen_of(0.0, 41.0), seen_of(15.0, fleet=cut), seen_of(30.0, fleet=starting)]
+    state = PolicyState()
+    for seen in story:
+        state, once = decide(state, seen, params)
+        assert decide(state, seen, params) == (state, once)
+    assert once.replicas == 4, "the pace counts from five"
+
+
+def test_a_rise_is_remembered_from_the_moment_after_it() -> None:
+    trail = Trail().told(0.0, 3, 60.0).told(15.0, 5, 60.0)
+    assert trail.rose_before(15.0) == float("-inf")
+    assert trail.rose_before(30.0) == 15.0
+    assert trail.told(30.0, 4, 60.0).told(45.0, 4, 60.0).rose_before(60.0) == 15.0

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from forecasting.forecaster import Forecaster
 from forecasting.series import Series
 from scaler.adapters.memory import ManualClock, MemoryHistorySource
-from scaler.books.books import Approvals, nobody_tells
+from scaler.books.books import Approvals
 from scaler.pb import externalscaler_pb2 as pb
 from scaler.pb import externalscaler_pb2_grpc as pb_grpc
 from scaler.ports import Cluster, EventSink, Forecasts, HistorySource, StateStore
@@ -103,7 +103,7 @@ async def started_rig(
     cluster: Cluster | None = None,
     store: StateStore | None = None,
     events: EventSink | None = None,
-    approvals: Approvals = nobody_tells,
+    approvals: Approvals | None = None,
 ) -> AsyncIterator[Rig]:
     """Run a scaler for the length of the block."""
     clock = ManualClock(start_at)

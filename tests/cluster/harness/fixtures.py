@@ -79,6 +79,15 @@ def own_prewarm(cluster: ControlPlane, demand: Demand) -> Iterator[Prewarm]:
 
 
 @pytest.fixture
+def seeing_prewarm(cluster: ControlPlane, demand: Demand) -> Iterator[Prewarm]:
+    """A scaler that a test may kill, with access to the cluster."""
+    with Prewarm(
+        cluster.run, demand.address, name="seeing-prewarm", kubeconfig=cluster.kubeconfig
+    ) as running:
+        yield running
+
+
+@pytest.fixture
 def stub() -> Iterator[StubScaler]:
     """A scaler that answers what the test says."""
     with StubScaler() as running:

@@ -26,11 +26,14 @@ class Prewarm:
         port: int = 0,
         flags: Sequence[str | Path] = (),
         tick_seconds: float = TICK_SECONDS,
+        kubeconfig: Path | None = None,
         name: str = "prewarm",
     ) -> None:
         self._run = run
         self._prometheus_address = prometheus_address
-        self._flags = flags
+        self._flags = list(flags)
+        if kubeconfig is not None:  # else it has no access to the cluster
+            self._flags += ["--cluster=required", f"--kubeconfig={kubeconfig}"]
         self._name = name
         self.tick_seconds = tick_seconds
         grpc_port, http_port = free_ports(2)
