@@ -211,7 +211,8 @@ def forecast(inputs: tuple[str, ...], **flags: Any) -> None:
 
     INPUT as in `prewarm backtest`: a data file or a ScaledObject manifest; without one, --query is
     asked of --prometheus-address. The forecast starts at the end of the data. Each bound is for
-    the highest demand from now until then, beside the median of it.
+    the highest demand from now until then, beside the median of it. --plot and --json also show
+    the next two days, ten minutes by ten minutes: there each bound is of its own ten minutes.
 
     \b
     Try:
