@@ -13,6 +13,7 @@ import numpy as np
 from forecasting.arrays import BoolVector, FloatVector
 from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
+from forecasting.refit import fit_on, needs_refit, up_to_date
 from forecasting.series import Series
 from forecasting.windows import n_steps
 
@@ -77,9 +78,18 @@ class WithEvents:
     forecaster: Forecaster
     events: tuple[Happening, ...]
 
-    def fit(self, history: Series, task: Task) -> FittedForecaster:
-        """Return the forecaster fitted on the usual part of `history`."""
-        fitted = self.forecaster.fit(usual(history, self.events), task)
+    def fit(
+        self,
+        history: Series,
+        task: Task,
+        *,
+        previous: FittedForecaster | None = None,
+        has_drifted: bool = False,
+    ) -> FittedForecaster:
+        """Return the forecaster fitted on the usual part of `history`, see `refit.fit_on`."""
+        inner = previous.fitted if isinstance(previous, FittedWithEvents) else previous
+        known = usual(history, self.events)
+        fitted = fit_on(self.forecaster, known, task, previous=inner, has_drifted=has_drifted)
         return FittedWithEvents(fitted=fitted, task=task, events=self.events)
 
 
@@ -95,6 +105,14 @@ class FittedWithEvents:
     def method(self) -> str:
         """Name of the method of the forecaster inside."""
         return self.fitted.method
+
+    def needs_refit(self, history: Series) -> bool:
+        """Return whether the forecaster inside asks for a refit."""
+        return needs_refit(self.fitted, usual(history, self.events))
+
+    def up_to_date(self) -> "FittedWithEvents":
+        """Return the same with the forecaster inside up to date."""
+        return replace(self, fitted=up_to_date(self.fitted))
 
     def forecast(self, history: Series) -> Forecast:
         """Return the usual bound, lifted by what is due in the window ahead."""

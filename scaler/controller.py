@@ -15,8 +15,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from forecasting.forecast import Forecast, NotEnoughHistory
-from forecasting.forecaster import Forecaster
+from forecasting.forecaster import Forecaster, Task
+from forecasting.keeping import FORMAT
 from forecasting.series import Series
+from forecasting.state import BadState
 from scaler.board import Board, Snapshot, Target
 from scaler.books.books import Books
 from scaler.companions import Companions
@@ -26,7 +28,7 @@ from scaler.leading_notes import note_gains, note_leading
 from scaler.learning import Learning
 from scaler.params import TargetParams
 from scaler.policy import decide
-from scaler.ports import Clock, Cluster, Forecasts, HistorySource
+from scaler.ports import Clock, Cluster, Forecasts, HistorySource, Model
 from scaler.schedule import floors_of
 from scaler.settings import ControllerSettings
 from scaler.telemetry import TickTelemetry
@@ -79,6 +81,7 @@ class Controller:
         forecasts: Forecasts,
         cluster: Cluster | None = None,
         books: Books | None = None,
+        keeps_models: bool = False,
     ) -> None:
         self._board = board
         self._source = source
@@ -90,6 +93,7 @@ class Controller:
         self._cluster = cluster
         self._followed: set[tuple[str, str]] = set()
         self._books = books or Books.in_memory(clock)
+        self._keeps_models = keeps_models  # 0.3 MB each: only where they outlive this process
         self._works: WeakKeyDictionary[Target, Work] = WeakKeyDictionary()
         self._running: set[asyncio.Task[None]] = set()
         self._round_at = float("-inf")
@@ -230,6 +234,7 @@ class Controller:
             await self._gather(target, work, as_of, is_first=is_first)
             work.as_of = as_of
             self._look(target, work)
+            await self._restore_model(target, work)
             if not is_first:
                 on_read = partial(note_leading, target, _names(target))
                 await work.companions.advance(
@@ -248,7 +253,7 @@ class Controller:
         """Take up what an earlier run remembered, as the answer until the first look is over."""
         work.is_recalled = True  # before it: what goes wrong here may cost one tick, not each
         memory = await self._books.recall(target, work.trigger)
-        work.state = memory.kept.state
+        work.state, work.remembered_model = memory.kept.state, memory.model
         seen = seen_of(None, None, work.trigger.params, as_of)
         seen = self._books.evidence(target, work.trigger, seen)
         if target.snapshot is None and seen.evidence is Evidence.STALE:
@@ -323,12 +328,11 @@ class Controller:
         if reading is None or model is None:
             return None
         series = last_days(reading.series, reading.series.end_at, work.trigger.params)
-        series = last_days(reading.series, reading.series.end_at, work.trigger.params)
         series = work.companions.beside(series)
         if asked.told is not None and asked.told.holds_for(model, series):
             return asked.told.forecast
         try:
-            forecast = await self._forecasts.forecast(model, series)
+            answer = await self._forecasts.forecast(model, series)
         except NotEnoughHistory:
             return None
         except WorkerLost:
@@ -339,8 +343,9 @@ class Controller:
             logger.exception("forecast failed", extra=_names(target))
             self._telemetry.failures.inc()
             return None
-        asked.told = Told(model, series, forecast)
-        return forecast
+        asked.told = Told(model, series, answer.forecast)
+        asked.has_drifted = answer.needs_refit
+        return answer.forecast
 
     async def _start_learning_if_due(self, target: Target, work: Work) -> None:
         learning = work.learning
@@ -372,24 +377,25 @@ class Controller:
         fit_at = fit_boundary(target.key.digest, reading.series, work.as_of, self._settings)
         read = (work.history.is_complete, work.companions.n_complete)
         due = (fit_at, *read, work.lead_seconds)
-        if due != work.fitted:  # before the fit: one that fails is tried again next period only
-            work.fitted = due
-            past = last_days(reading.series, fit_at, work.trigger.params)
+        has_drifted = work.has_drifted or work.ahead.has_drifted
+        if due != work.fitted or has_drifted:
+            work.fitted = due  # before the fit: one that fails is tried again next period only
+            until = reading.series.end_at if has_drifted else fit_at
+            past = last_days(reading.series, until, work.trigger.params)
             work.fit = self._spawn(self._fit(target, work, work.companions.beside(past)))
 
     async def _fit(self, target: Target, work: Work, past: Series) -> None:
         task = task_of(work.trigger, self._settings, work.as_of, work.lead_seconds)
         forecaster = forecaster_of(self._forecaster, work.trigger.plan)
         try:
-            model = await self._forecasts.fit(forecaster, past, task)
-            self._telemetry.fit_seconds.observe(model.fit_seconds)
-            work.model = model
+            model = await self._fit_on(forecaster, past, task, work)
+            if self._keeps_models and (payload := await self._forecasts.save(model)) is not None:
+                self._books.keep_model(target, form=FORMAT, payload=payload)
             note_gains(target, _names(target), model.gains)
             await self._conclude(target, work)
             ahead = task_ahead(task, work.trigger.params)
             if ahead is not None:
-                work.ahead.model = await self._forecasts.fit(forecaster, past, ahead)
-                self._telemetry.fit_seconds.observe(work.ahead.model.fit_seconds)
+                await self._fit_on(forecaster, past, ahead, work.ahead)
                 await self._conclude(target, work)
         except WorkerLost:
             work.fitted = None  # not this target's fault: the next tick tries again
@@ -397,6 +403,33 @@ class Controller:
         except Exception:
             logger.exception("fit failed", extra=_names(target))
             self._telemetry.failures.inc()
+
+    async def _fit_on(
+        self, forecaster: Forecaster, past: Series, task: Task, asked: Work | Ahead
+    ) -> Model:
+        """Fit anew, from the model before it on."""
+        has_drifted, asked.has_drifted = asked.has_drifted, False  # if it fails: next period
+        model = asked.model = await self._forecasts.fit(
+            forecaster, past, task, previous=asked.model, has_drifted=has_drifted
+        )
+        self._telemetry.fit_seconds.observe(model.fit_seconds)
+        return model
+
+    async def _restore_model(self, target: Target, work: Work) -> None:
+        """Take up the model of an earlier run, so that the first look has a forecast already."""
+        blob, work.remembered_model = work.remembered_model, None
+        if blob is None or blob.format != FORMAT or work.model is not None:
+            return
+        plan = work.trigger.plan
+        task = task_of(work.trigger, self._settings, work.as_of, work.lead_seconds)
+        names = tuple(name for name, _ in plan.leading)
+        forecaster = forecaster_of(self._forecaster, plan)
+        try:
+            work.model = await self._forecasts.restore(blob.payload, forecaster, task, names)
+        except (BadState, WorkerLost) as exc:
+            logger.info("model not remembered", extra={**_names(target), "why": str(exc)})
+        else:
+            logger.info("model remembered", extra=_names(target))
 
 
 def _names(target: Target) -> dict[str, str]:

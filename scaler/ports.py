@@ -62,17 +62,47 @@ class Model:
     gains: tuple[LeadingGain, ...] = ()  # what each leading query was worth at the fit
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A forecast, and whether its model has lost its footing since the fit."""
+
+    forecast: Forecast
+    needs_refit: bool = False
+
+
 class Forecasts(Protocol):
     """Fits models and asks them; which thread, process or machine does it is the adapter's affair.
 
     What a forecaster raises passes through.
     """
 
-    async def fit(self, forecaster: Forecaster, past: Series, task: Task) -> Model:
-        """Fit, and keep the model. Raises `WorkerLost` when the process that fitted has died."""
+    async def fit(
+        self,
+        forecaster: Forecaster,
+        past: Series,
+        task: Task,
+        *,
+        previous: Model | None = None,
+        has_drifted: bool = False,
+    ) -> Model:
+        """Fit, and keep the model. Raises `WorkerLost` when the process that fitted has died.
+
+        From `previous` on where that is kept and of use; it changes no bit of the model. With
+        `has_drifted` the model learns once more, from all that is known.
+        """
         ...
 
-    async def forecast(self, model: Model, history: Series) -> Forecast:
+    async def save(self, model: Model) -> bytes | None:
+        """Return the model as bytes for a later run, None for one that can't be kept."""
+        ...
+
+    async def restore(
+        self, payload: bytes, forecaster: Forecaster, task: Task, leading: tuple[str, ...]
+    ) -> Model:
+        """Keep the model that `save` gave in an earlier run. Raises BadState where it is none."""
+        ...
+
+    async def forecast(self, model: Model, history: Series) -> Answer:
         """Return the model's forecast from the end of `history`.
 
         Raises `WorkerLost` when the process that held the model has died: fit anew.

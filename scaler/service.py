@@ -139,6 +139,7 @@ async def running(
             forecasts=forecasts,
             cluster=cluster,
             books=books,
+            keeps_models=store is not None,
         )
         failed = asyncio.Event()
         try:

@@ -17,7 +17,7 @@ from scaler.learning import Learning
 from scaler.metadata import Trigger
 from scaler.params import KEEP_LEVEL, TargetParams
 from scaler.plan import Plan
-from scaler.ports import ClusterView, Model
+from scaler.ports import Blob, ClusterView, Model
 from scaler.settings import ControllerSettings
 from scaler.starts.grid import stepped
 from scaler.starts.lead import LeadSettings, lead_time
@@ -47,6 +47,7 @@ class Ahead:
 
     model: Model | None = None
     told: Told | None = None
+    has_drifted: bool = False  # the model asked for a refit
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +62,8 @@ class Work:
     as_of: float = float("-inf")
     model: Model | None = None
     told: Told | None = None
+    has_drifted: bool = False  # the model asked for a refit
+    remembered_model: Blob | None = None  # of an earlier run, until the first look
     ahead: Ahead = field(default_factory=Ahead)
     learning: Learning | None = None  # `threshold: auto`
     learn: asyncio.Task[None] | None = None

@@ -23,12 +23,11 @@ from weakref import finalize
 
 from threadpoolctl import threadpool_limits
 
-from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster, Task
 from forecasting.series import Series
 from scaler.adapters import forecasts_work as work
 from scaler.errors import WorkerLost
-from scaler.ports import Model
+from scaler.ports import Answer, Model
 
 logger = logging.getLogger(__name__)
 
@@ -96,15 +95,45 @@ class ProcessForecasts:
         """Let the processes come up before they are needed; a second of imports."""
         await asyncio.gather(self._asks.run(os.getpid), self._fits.run(os.getpid))
 
-    async def fit(self, forecaster: Forecaster, past: Series, task: Task) -> Model:
+    async def fit(
+        self,
+        forecaster: Forecaster,
+        past: Series,
+        task: Task,
+        *,
+        previous: Model | None = None,
+        has_drifted: bool = False,
+    ) -> Model:
         """Fit in one process, and hand the model to the one that is asked."""
-        packed, seconds, gains = await self._fits.run(work.fit, forecaster, past, task)
+        before = None
+        if previous is not None:
+            before = await self._asks.run(work.packed, previous.number)
+        packed, seconds, gains = await self._fits.run(
+            work.fit, forecaster, past, task, before, has_drifted
+        )
         model = Model(next(self._numbers), seconds, gains)
         await self._asks.run(work.adopt, model.number, packed)
         finalize(model, self._dropped.append, model.number)
         return model
 
-    async def forecast(self, model: Model, history: Series) -> Forecast:
+    async def save(self, model: Model) -> bytes | None:
+        """Ask for the model's state."""
+        try:
+            return await self._asks.run(work.save, model.number)
+        except KeyError as exc:
+            raise WorkerLost(f"model {model.number} went with the process that held it") from exc
+
+    async def restore(
+        self, payload: bytes, forecaster: Forecaster, task: Task, leading: tuple[str, ...]
+    ) -> Model:
+        """Hand the state to the process that is asked."""
+        number = next(self._numbers)
+        found = await self._asks.run(work.restore, number, payload, forecaster, task, leading)
+        model = Model(number, 0.0, found)
+        finalize(model, self._dropped.append, number)
+        return model
+
+    async def forecast(self, model: Model, history: Series) -> Answer:
         """Ask the model."""
         dropped = tuple(self._dropped)
         for _ in dropped:

@@ -2,16 +2,18 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from time import perf_counter
 from weakref import WeakKeyDictionary
 
-from forecasting.forecast import Forecast
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
+from forecasting.keeping import restored, stored
 from forecasting.leading import gains
+from forecasting.refit import fit_on, needs_refit
 from forecasting.series import Series
 from scaler.errors import WorkerLost
-from scaler.ports import Model
+from scaler.ports import Answer, Model
 
 
 class ThreadForecasts:
@@ -23,28 +25,69 @@ class ThreadForecasts:
         self._numbers = count()
         self._fitted: WeakKeyDictionary[Model, FittedForecaster] = WeakKeyDictionary()
 
-    async def fit(self, forecaster: Forecaster, past: Series, task: Task) -> Model:
+    async def fit(
+        self,
+        forecaster: Forecaster,
+        past: Series,
+        task: Task,
+        *,
+        previous: Model | None = None,
+        has_drifted: bool = False,
+    ) -> Model:
         """Fit in the fits' thread."""
-        loop = asyncio.get_running_loop()
-        fitted, seconds = await loop.run_in_executor(self._fits, _timed, forecaster, past, task)
-        model = Model(next(self._numbers), seconds, gains(fitted))
-        self._fitted[model] = fitted
-        return model
+        before = None if previous is None else self._fitted.get(previous)
+        fit = partial(_timed, forecaster, past, task, before, has_drifted=has_drifted)
+        fitted, seconds = await asyncio.get_running_loop().run_in_executor(self._fits, fit)
+        return self._kept(fitted, seconds)
 
-    async def forecast(self, model: Model, history: Series) -> Forecast:
+    async def save(self, model: Model) -> bytes | None:
+        """Work out the model's state in the forecasts' thread."""
+        fitted = self._of(model)
+        return await asyncio.get_running_loop().run_in_executor(self._asks, stored, fitted)
+
+    async def restore(
+        self, payload: bytes, forecaster: Forecaster, task: Task, leading: tuple[str, ...]
+    ) -> Model:
+        """Read the state in the forecasts' thread."""
+        read = partial(restored, payload, forecaster, task, leading)
+        fitted = await asyncio.get_running_loop().run_in_executor(self._asks, read)
+        return self._kept(fitted, 0.0)
+
+    async def forecast(self, model: Model, history: Series) -> Answer:
         """Ask in the forecasts' thread."""
-        fitted = self._fitted.get(model)
-        if fitted is None:
-            raise WorkerLost(f"model {model.number} is not kept here")
+        fitted = self._of(model)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._asks, fitted.forecast, history)
+        return await loop.run_in_executor(self._asks, _asked, fitted, history)
 
     async def close(self) -> None:
         """Let what runs end by itself, and drop what waits."""
         self._fits.shutdown(wait=False, cancel_futures=True)
         self._asks.shutdown(wait=False, cancel_futures=True)
 
+    def _kept(self, fitted: FittedForecaster, seconds: float) -> Model:
+        model = Model(next(self._numbers), seconds, gains(fitted))
+        self._fitted[model] = fitted
+        return model
 
-def _timed(forecaster: Forecaster, past: Series, task: Task) -> tuple[FittedForecaster, float]:
+    def _of(self, model: Model) -> FittedForecaster:
+        fitted = self._fitted.get(model)
+        if fitted is None:
+            raise WorkerLost(f"model {model.number} is not kept here")
+        return fitted
+
+
+def _asked(fitted: FittedForecaster, history: Series) -> Answer:
+    return Answer(fitted.forecast(history), needs_refit(fitted, history))
+
+
+def _timed(
+    forecaster: Forecaster,
+    past: Series,
+    task: Task,
+    previous: FittedForecaster | None,
+    *,
+    has_drifted: bool,
+) -> tuple[FittedForecaster, float]:
     started_at = perf_counter()
-    return forecaster.fit(past, task), perf_counter() - started_at
+    fitted = fit_on(forecaster, past, task, previous=previous, has_drifted=has_drifted)
+    return fitted, perf_counter() - started_at

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from scaler.board import Target
 from scaler.page.view import LedgerSide, LedgerView, ShortfallView
-from scaler.types import Decision
+from scaler.types import Decision, Limit
 from scaler.words import LIMITS, duration
 
 
@@ -66,7 +66,7 @@ class Shortfall(Protocol):
     @property
     def replicas(self) -> int: ...  # noqa: D102
     @property
-    def limit(self) -> str: ...  # noqa: D102
+    def limit(self) -> Limit: ...  # noqa: D102
     @property
     def earliest_at(self) -> float: ...  # noqa: D102
     @property

@@ -20,6 +20,7 @@ from forecasting.forecast import NotEnoughHistory
 from forecasting.forecaster import Task
 from forecasting.leading import gains
 from forecasting.series import Series
+from forecasting.state import BadState
 from scaler.adapters import forecasts_work
 from scaler.adapters.forecasts_processes import ProcessForecasts, Workers
 from scaler.adapters.forecasts_threads import ThreadForecasts
@@ -44,7 +45,7 @@ async def forecasts(request: pytest.FixtureRequest) -> AsyncIterator[Forecasts]:
 
 async def test_says_what_the_forecaster_says(forecasts: Forecasts) -> None:
     model = await forecasts.fit(default_forecaster(), wave(), TASK)
-    said = await forecasts.forecast(model, wave(2_100))
+    said = (await forecasts.forecast(model, wave(2_100))).forecast
     assert said == default_forecaster().fit(wave(), TASK).forecast(wave(2_100))
     assert model.fit_seconds > 0
 
@@ -52,7 +53,9 @@ async def test_says_what_the_forecaster_says(forecasts: Forecasts) -> None:
 async def test_models_are_kept_apart(forecasts: Forecasts) -> None:
     long = Task(horizon_seconds=86_400.0, level=0.9, zone=ZoneInfo("UTC"))
     models = [await forecasts.fit(WindowMaximum(), wave(), task) for task in (TASK, long)]
-    short_peak, long_peak = [(await forecasts.forecast(model, wave())).value for model in models]
+    short_peak, long_peak = [
+        (await forecasts.forecast(model, wave())).forecast.value for model in models
+    ]
     assert short_peak < long_peak
 
 
@@ -100,7 +103,7 @@ async def test_a_process_that_dies_is_replaced(role: str, caplog: pytest.LogCapt
             with pytest.raises(WorkerLost):
                 await forecasts.forecast(model, wave())
         again = await forecasts.fit(WindowMaximum(), wave(), TASK)
-        assert (await forecasts.forecast(again, wave())).value > 0
+        assert (await forecasts.forecast(again, wave())).forecast.value > 0
         assert caplog.text.count("starting another") == 1
     finally:
         await forecasts.close()
@@ -174,4 +177,29 @@ async def test_what_leading_queries_were_worth_comes_with_the_model(forecasts: F
     model = await forecasts.fit(default_forecaster(), led, TASK)
     assert model.gains == gains(default_forecaster().fit(led, TASK))
     assert [gain.name for gain in model.gains] == ["noise"]
-    assert (await forecasts.forecast(model, led)).value > 0
+    assert (await forecasts.forecast(model, led)).forecast.value > 0
+
+
+async def test_a_model_goes_on_to_the_next_fit_and_to_the_next_run(forecasts: Forecasts) -> None:
+    forecaster = default_forecaster()
+    first = await forecasts.fit(forecaster, wave(), TASK)
+    await forecasts.forecast(first, wave(2_050))
+    later = wave(2_100)
+    continued = await forecasts.fit(forecaster, later, TASK, previous=first)
+    scratch = await forecasts.fit(forecaster, later, TASK)
+    payload = await forecasts.save(continued)
+    assert payload is not None
+    again = await forecasts.restore(payload, forecaster, TASK, ())
+    said = [await forecasts.forecast(model, later) for model in (continued, scratch, again)]
+    assert said[0] == said[1] == said[2], "the same bits"
+    longer = replace(TASK, horizon_seconds=2 * TASK.horizon_seconds)
+    for bad, task in ((payload[:-1], TASK), (payload, longer)):
+        with pytest.raises(BadState):
+            await forecasts.restore(bad, forecaster, task, ())
+
+
+async def test_a_forecaster_that_can_t_go_on_is_fitted_as_ever(forecasts: Forecasts) -> None:
+    first = await forecasts.fit(WindowMaximum(), wave(), TASK)
+    second = await forecasts.fit(WindowMaximum(), wave(), TASK, previous=first, has_drifted=True)
+    assert await forecasts.save(second) is None
+    assert (await forecasts.forecast(second, wave())).forecast.value > 0
