@@ -40,10 +40,10 @@ class DayModel:
             if expert is not None:
                 try:
                     raw[line] = expert.bounds(past, features, places)
+                    if expert.needs_usual_day:
+                        raw[line, holiday] = np.nan
                 except Exception:  # noqa: BLE001 - one expert that fails must not fail the rest
                     raw[line] = np.nan
-                if expert.needs_usual_day:
-                    raw[line, holiday] = np.nan
         raw[~((raw >= 0) & (raw < np.inf))] = np.nan
         return raw
 

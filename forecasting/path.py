@@ -97,18 +97,24 @@ def path(history: Series, task: PathTask, *, events: tuple[Happening, ...] = ())
     history, those ahead lift their windows, as in `WithEvents`. Raises `NotEnoughHistory` when
     nothing was observed.
     """
-    plain = usual(history, events).alone()
-    plain = plain.between(plain.end_at - LOOK_BACK_SECONDS, plain.end_at)
-    if np.isnan(plain.last_observed):
+    whole = usual(history, events).alone()
+    if np.isnan(whole.last_observed):
         raise NotEnoughHistory("nothing was observed")
+    plain = whole.between(whole.end_at - LOOK_BACK_SECONDS, whole.end_at)
     n_window = n_steps(task.step_seconds, plain.step_seconds)
     step_seconds = n_window * plain.step_seconds
     n_windows = n_steps(task.until_seconds, step_seconds)
     question = Task(horizon_seconds=step_seconds, level=0.5, zone=task.zone, holidays=task.holidays)
     past = Past(history=plain, task=question, offset=log_offset(plain))
     begins = len(plain) - 1.0 + n_window * np.arange(n_windows, dtype=np.float64)
-    model = fit_path_model(past, task.levels, until_seconds=n_windows * step_seconds)
-    if model is None:
+    is_known = not np.isnan(plain.last_observed)
+    model = None
+    if is_known:
+        model = fit_path_model(past, task.levels, until_seconds=n_windows * step_seconds)
+    if not is_known:  # a gap as long as all that is looked back on: what was seen before it
+        bounds = np.full((len(task.levels), n_windows), whole.last_observed)
+        method = "last-value"
+    elif model is None:
         bounds, method = young_bounds(past, begins, task.levels), "last-value"
     else:
         bounds, method = model.bounds(past, begins), "same-time"

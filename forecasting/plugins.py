@@ -30,10 +30,13 @@ def installed_experts(report: Report = _ignore) -> tuple[Expert, ...]:
     An entry point names a callable without arguments that returns an `Expert`. One that can't be
     loaded is left out, and `report` is told: a forecast without it is better than none.
     """
-    found = []
+    found: list[Expert] = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
-            found.append(_made(point))
+            expert = _made(point)
+            if expert.name in {other.name for other in found}:
+                raise ValueError(f"name: {expert.name!r} is that of another expert already")  # noqa: TRY301 - reported like the rest
+            found.append(expert)
         except Exception as exc:  # noqa: BLE001 - code of others may fail in any way
             report(point.name, exc)
     return tuple(found)
@@ -64,4 +67,12 @@ def _named(name: str) -> Expert:
 
 def _made(point: EntryPoint) -> Expert:
     expert: Expert = point.load()()
+    lacking = [
+        name for name in ("name", "is_additive", "method", "fit") if not hasattr(expert, name)
+    ]
+    if lacking:
+        raise TypeError(
+            f"{point.value} is no expert: it lacks {', '.join(lacking)}; "
+            "see forecasting.experts.Expert"
+        )
     return expert

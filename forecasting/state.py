@@ -205,7 +205,7 @@ def _task_fields(task: Task) -> dict[str, Any]:
         "horizon_seconds": float(task.horizon_seconds).hex(),
         "level": float(task.level).hex(),
         "zone": task.zone.key,
-        "holidays": sorted(task.holidays),
+        "holidays": sorted(int(day) for day in task.holidays),
     }
 
 

@@ -272,3 +272,12 @@ def test_the_function_is_a_pathfinder_and_a_level_is_read_by_its_number(
     assert datetime.fromtimestamp(found.ends_at[0], UTC).minute == 9
     with pytest.raises(KeyError, match=r"0\.7"):
         found.level(0.7)
+
+
+def test_a_gap_longer_than_the_look_back_leaves_what_was_seen_before_it() -> None:
+    values = np.concatenate((np.full(20 * 1_440, 50.0), np.full(50 * 1_440, np.nan)))
+    history = Series(start_at=1_767_571_200.0, step_seconds=60.0, values=values)
+    question = PathTask(
+        until_seconds=7_200.0, step_seconds=600.0, levels=(0.5, 0.9), zone=ZoneInfo("UTC")
+    )
+    assert (path(history, question).bounds == 50.0).all()

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,7 +12,7 @@ import pytest
 from forecasting.default import default_forecaster
 from forecasting.fitted import FittedMixture
 from forecasting.forecaster import Task
-from forecasting.plugins import experts_named, installed_experts
+from forecasting.plugins import GROUP, experts_named, installed_experts
 from forecasting.series import Series
 
 MakeHistory: TypeAlias = Callable[..., Series]
@@ -90,3 +91,14 @@ def test_one_that_cant_be_loaded_is_told_and_left_out(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("plugin")
 def test_an_installed_expert_is_found_by_its_name() -> None:
     assert [expert.name for expert in experts_named(["useless"])] == ["useless"]
+
+
+def test_what_is_no_expert_is_reported_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = EntryPoint(name="wrong", value="collections:OrderedDict", group=GROUP)
+    monkeypatch.setattr("forecasting.plugins.entry_points", lambda group: (wrong,))
+    told: list[str] = []
+    assert installed_experts(lambda name, error: told.append(f"{name}: {error}")) == ()
+    assert told == [
+        "wrong: collections:OrderedDict is no expert: it lacks name, is_additive, method, fit; "
+        "see forecasting.experts.Expert"
+    ]
