@@ -95,10 +95,8 @@ def test_an_installed_expert_is_found_by_its_name() -> None:
 
 def test_what_is_no_expert_is_reported_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = EntryPoint(name="wrong", value="collections:OrderedDict", group=GROUP)
-    monkeypatch.setattr("forecasting.plugins.entry_points", lambda group: (wrong,))
+    monkeypatch.setattr("forecasting.plugins.entry_points", lambda **_: (wrong,))
     told: list[str] = []
     assert installed_experts(lambda name, error: told.append(f"{name}: {error}")) == ()
-    assert told == [
-        "wrong: collections:OrderedDict is no expert: it lacks name, is_additive, method, fit; "
-        "see forecasting.experts.Expert"
-    ]
+    line = "wrong: collections:OrderedDict is no expert: it lacks name, is_additive, method, fit"
+    assert told == [f"{line}; see forecasting.experts.Expert"]
