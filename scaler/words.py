@@ -53,10 +53,12 @@ def replicas(count: int) -> str:
     return f"{count} replica" if count == 1 else f"{count} replicas"
 
 
-def because(step: Step, decision: Decision, params: TargetParams) -> str:
+def because(  # noqa: PLR0911 - one sentence for each rule
+    step: Step, decision: Decision, params: TargetParams
+) -> str:
     """Return why a rule moved the count, with its numbers; its sentence where it has none."""
     seen = decision.seen
-    share = f"at {number(params.threshold)} a replica"
+    share = f"at {number(decision.threshold)} a replica"
     if step.rule == "cover_forecast" and seen.forecast is not None:
         ahead = duration(seen.forecast.horizon_seconds)
         peak = number(seen.forecast.value)
@@ -70,6 +72,8 @@ def because(step: Step, decision: Decision, params: TargetParams) -> str:
         return f"maxReplicas is {params.max_replicas}; {step.before} were wanted."
     if step.rule == "answer_stale":
         return f"Demand is {seen.evidence}: the last good answer is held (onStale: hold)."
+    if step.rule == "hold_fleet_unknown":
+        return f"No demand was seen since the start, and {step.after} run: they are held."
     return WORDS.get(step.rule, "")
 
 

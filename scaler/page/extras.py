@@ -1,76 +1,18 @@
-"""What other parts may know of a target beside the board: a ledger, cold starts, a shortfall.
+"""What the page shows of a target beside its decision: a ledger, cold starts, a shortfall.
 
-A scaler runs without any of them, so each is looked for and read through the few names that the
-page needs (the protocols below). What isn't there is None, and the page says what would show it.
+A scaler runs without any of them. What isn't there is None, and the page says what would show it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import isnan
-from typing import Protocol
 
 from scaler.board import Target
+from scaler.ledger.account import Account
+from scaler.ledger.view import LedgerView as TargetLedger
 from scaler.page.view import LedgerSide, LedgerView, ShortfallView
-from scaler.types import Decision, Limit
+from scaler.types import Decision
 from scaler.words import LIMITS, duration
-
-
-class Account(Protocol):
-    """One policy's sums: `scaler.ledger.account.Account`."""
-
-    @property
-    def shortage_demand_seconds(self) -> float: ...  # noqa: D102
-    @property
-    def short_seconds(self) -> float: ...  # noqa: D102
-    @property
-    def replica_hours(self) -> float: ...  # noqa: D102
-
-
-class Row(Protocol):
-    """Both policies over one span: `scaler.ledger.account.Row`."""
-
-    @property
-    def known_seconds(self) -> float: ...  # noqa: D102
-    @property
-    def unknown_seconds(self) -> float: ...  # noqa: D102
-    @property
-    def reactive(self) -> Account: ...  # noqa: D102
-    @property
-    def predictive(self) -> Account: ...  # noqa: D102
-    @property
-    def actual(self) -> Account: ...  # noqa: D102
-    @property
-    def actual_seconds(self) -> float: ...  # noqa: D102
-    @property
-    def saved_ratio(self) -> float: ...  # noqa: D102
-    @property
-    def extra_ratio(self) -> float: ...  # noqa: D102
-
-
-class Ledger(Protocol):
-    """A target's ledger: `scaler.ledger.view.LedgerView`."""
-
-    @property
-    def since_at(self) -> float: ...  # noqa: D102
-    @property
-    def at(self) -> float: ...  # noqa: D102
-    @property
-    def total(self) -> Row: ...  # noqa: D102
-    @property
-    def mode_in_force(self) -> str: ...  # noqa: D102
-
-
-class Shortfall(Protocol):
-    """A decision's shortfall: `scaler.types.Shortfall`."""
-
-    @property
-    def replicas(self) -> int: ...  # noqa: D102
-    @property
-    def limit(self) -> Limit: ...  # noqa: D102
-    @property
-    def earliest_at(self) -> float: ...  # noqa: D102
-    @property
-    def latest_at(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +28,14 @@ GetExtras = Callable[[Target], Extras]
 
 def extras_of(target: Target) -> Extras:
     """Return what the target itself carries."""
-    ledger: Ledger | None = getattr(target, "ledger", None)
+    ledger = target.ledger
     return Extras(
         ledger=None if ledger is None else ledger_view(ledger),
         cold_starts_seconds=_starts(target),
     )
 
 
-def ledger_view(ledger: Ledger) -> LedgerView:
+def ledger_view(ledger: TargetLedger) -> LedgerView:
     """Return a ledger as the page shows it."""
     total = ledger.total
     return LedgerView(
@@ -113,7 +55,7 @@ def ledger_view(ledger: Ledger) -> LedgerView:
 
 def shortfall_of(decision: Decision) -> ShortfallView | None:
     """Return what the decision itself says is missing, soon or already."""
-    found: Shortfall | None = getattr(decision, "shortfall", None)
+    found = decision.shortfall
     if found is None:
         return None
     as_of = decision.seen.as_of
@@ -138,15 +80,10 @@ def _side(account: Account) -> LedgerSide:
 
 def _starts(target: Target) -> tuple[float, ...] | None:
     """Return how long completed starts took, where the cluster is watched."""
-    starts = getattr(getattr(target, "view", None), "starts", None)
+    starts = None if target.view is None else target.view.starts
     if starts is None:
         return None
-    finished: Sequence[object] = getattr(starts, "finished", ())
-    return tuple(
-        float(getattr(each, "seconds", 0.0))
-        for each in finished
-        if getattr(each, "is_ready", False)
-    )
+    return tuple(each.seconds for each in starts.finished if each.is_ready)
 
 
 def _known(value: float) -> float | None:

@@ -63,7 +63,7 @@ def summary_of(target: Target, *, now: float, at: float) -> Summary:
         is_active=None if told is None else told.is_active,
         predicted_replicas=None if decision is None else decision.predicted_replicas,
         reactive_replicas=None if decision is None else decision.reactive_replicas,
-        needed_replicas=_needed(observed, params),
+        needed_replicas=_needed(observed, decision),
         wanted_replicas=None if fleet is None else fleet.wanted,
         ready_replicas=None if fleet is None else fleet.ready,
         starting_replicas=None if fleet is None else fleet.starting,
@@ -127,10 +127,10 @@ def _invalid_lines(target: Target) -> tuple[str, ...]:
     return (target.refusal,) if target.refusal else ()
 
 
-def _needed(observed: float | None, params: TargetParams | None) -> int | None:
-    if observed is None or params is None:
+def _needed(observed: float | None, decision: Decision | None) -> int | None:
+    if observed is None or decision is None:
         return None
-    return replicas_for(observed, params.threshold)
+    return replicas_for(observed, decision.threshold)
 
 
 def _shortfall(decision: Decision, params: TargetParams) -> ShortfallView | None:

@@ -38,7 +38,7 @@ async def test_the_decision_is_told_in_words_with_a_plot(rig: Rig) -> None:
     assert "unmoved by cover_observed" in printed
     assert "what so many replicas carry" in printed
     assert "no start was measured" in " ".join(printed.split())
-    assert "No ledger: " in printed
+    assert "No ledger: " not in printed, "the scaler keeps one"
 
 
 async def test_json_is_what_the_api_says(rig: Rig) -> None:

@@ -169,7 +169,7 @@ def test_replicas_that_the_ceiling_takes_are_a_shortfall(clock: ManualClock):
     assert shortfall == {
         "missing_replicas": 4,
         "at": None,
-        "because": "12 are wanted and maxReplicas is 8",
+        "because": "the ceiling is reached",
     }
 
 
