@@ -36,12 +36,25 @@ class Outlook:
     path: Path  # the peak of each of the next windows, two days ahead
 
     @property
-    def replicas(self) -> int | None:
-        """What the main bound needs, within warm floor and maxReplicas; None: no threshold."""
+    def needed(self) -> int | None:
+        """Replicas that carry the main bound, the warm floor at least; None: no threshold."""
         if self.terms.threshold is None:
             return None
-        needed = max(replicas_for(self.main.value, self.terms.threshold), self.terms.warm_floor)
-        return needed if self.terms.max_replicas is None else min(needed, self.terms.max_replicas)
+        return max(replicas_for(self.main.value, self.terms.threshold), self.terms.warm_floor)
+
+    @property
+    def replicas(self) -> int | None:
+        """What is needed, as far as maxReplicas allows it; None: no threshold."""
+        if self.needed is None or self.terms.max_replicas is None:
+            return self.needed
+        return min(self.needed, self.terms.max_replicas)
+
+    @property
+    def not_carried(self) -> float | None:
+        """Demand of the main bound beyond what those replicas carry; None: no threshold."""
+        if self.terms.threshold is None or self.replicas is None:
+            return None
+        return max(0.0, self.main.value - self.replicas * self.terms.threshold)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -53,6 +66,9 @@ class Outlook:
             "step_seconds": series.step_seconds,
             "observed": newest if isfinite(newest) else None,
             "replicas": self.replicas,
+            "replicas_needed": self.needed,
+            "replicas_allowed": self.terms.max_replicas,
+            "demand_not_carried": self.not_carried,
             "lead_time_seconds": self.main.horizon_seconds,
             "quantile": self.main.level,
             "bounds": [

@@ -92,3 +92,22 @@ def test_a_young_history_is_forecast_by_what_it_holds(tmp_path: Path, week: Seri
     status, text = run(young, "--horizons", "5m", "--json")
     assert status == 0
     assert {bound["method"] for bound in json.loads(text)[0]["bounds"]} == {"last-value"}
+
+
+def test_a_bound_that_max_replicas_does_not_allow_is_not_called_carried(week_csv: Path) -> None:
+    words = (week_csv, "--horizons", "5m", "--threshold", "1")
+    status, text = run(*words, "--json")
+    assert status == 0
+    free = json.loads(text)[0]
+    assert free["replicas"] == free["replicas_needed"] > 5
+    assert (free["replicas_allowed"], free["demand_not_carried"]) == (None, 0.0)
+    status, text = run(*words, "--max-replicas", "5", "--json")
+    tight = json.loads(text)[0]
+    assert (tight["replicas"], tight["replicas_allowed"]) == (5, 5)
+    assert tight["replicas_needed"] == free["replicas_needed"]
+    bound = tight["bounds"][-1]["value"]
+    assert tight["demand_not_carried"] == pytest.approx(bound - 5)
+    status, text = run(*words, "--max-replicas", "5")
+    assert f"{free['replicas_needed']} replicas carry the 0.95 bound" in text
+    assert "but maxReplicas allows 5: " in text
+    assert "is not carried." in text
