@@ -7,6 +7,7 @@ import numpy as np
 
 from forecasting.arrays import FloatVector
 from forecasting.backtest import origin_times, peaks_after
+from forecasting.events import Happening
 from forecasting.localtime import DAY_SECONDS
 from forecasting.series import Series
 
@@ -49,6 +50,9 @@ class Case:
     questions: Questions
     observed_ratio: float  # before gaps were bridged
     is_bridged: bool = False
+    holidays: frozenset[int] = frozenset()  # as in `Task`
+    events: tuple[Happening, ...] = ()  # our forecast is told of them beforehand
+    ignored: str | None = None  # a line about the trigger's keys that count for nothing here
 
     def origins(self) -> FloatVector:
         """Return the times at which a forecast is made, Unix seconds, (n,)."""

@@ -14,9 +14,12 @@ from forecasting.path import Path, PathTask, path
 from forecasting.several import fit_all, forecast_all
 from scaler.capacity import replicas_for
 from scaler.service import loaded_forecaster, one_blas_thread
+from scaler.work import forecaster_of
 from simulations.backtest.case import Terms
 from simulations.backtest.errors import BadInput
 from simulations.backtest.inputs import Input
+from simulations.backtest.of_trigger import told_of, window_seconds
+from simulations.backtest.units import words
 
 USUAL_HORIZONS_SECONDS = (300.0, 900.0, 1800.0, 3600.0, 5400.0, 7200.0)
 MEDIAN = 0.5
@@ -34,6 +37,8 @@ class Outlook:
     bounds: tuple[Forecast, ...]
     main: Forecast  # for the lead time, at the trigger's quantile
     path: Path  # the peak of each of the next windows, two days ahead
+    lead_time_seconds: float
+    ignored: tuple[str, ...] = ()  # keys of the trigger that count for nothing here
 
     @property
     def needed(self) -> int | None:
@@ -56,6 +61,20 @@ class Outlook:
             return None
         return max(0.0, self.main.value - self.replicas * self.terms.threshold)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what the bounds can't tell, most important first."""
+        found = [f"Ignored here: {', '.join(self.ignored)}."] if self.ignored else []
+        horizons = {bound.horizon_seconds for bound in self.bounds}
+        step = self.given.series.step_seconds
+        finer = [words(each) for each in sorted(horizons) if each < step]
+        if finer:
+            found.append(
+                f"A point every {words(step)} can't show the peak of {', '.join(finer)}: the "
+                "window is one point."
+            )
+        return tuple(found)
+
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
         series = self.given.series
@@ -69,7 +88,10 @@ class Outlook:
             "replicas_needed": self.needed,
             "replicas_allowed": self.terms.max_replicas,
             "demand_not_carried": self.not_carried,
-            "lead_time_seconds": self.main.horizon_seconds,
+            "lead_time_seconds": self.lead_time_seconds,
+            "horizon_seconds": self.main.horizon_seconds,
+            "ignored": list(self.ignored),
+            "warnings": list(self.warnings),
             "quantile": self.main.level,
             "bounds": [
                 {
@@ -101,34 +123,51 @@ def look_ahead(
     quantiles: Sequence[float],
     lead_time_seconds: float,
     quantile: float,
+    is_window: bool = True,
     apply: Fits = map,
 ) -> Outlook:
     """Return the bounds at the end of the series; `apply` as in `fit_all`.
 
+    `is_window`: the lead time is the window itself; else it is as long as the scaler makes it.
+
     Raises `BadInput` when nothing was observed.
     """
+    told, window = told_of(given), lead_time_seconds
+    if given.trigger is not None and not is_window:
+        window = window_seconds(given.trigger, given.series.end_at, lead_time_seconds)
     asked = [
-        Task(horizon_seconds=horizon, level=level, zone=given.zone)
+        Task(horizon_seconds=horizon, level=level, zone=given.zone, holidays=told.holidays)
         for level in sorted({*quantiles, quantile})
-        for horizon in sorted({*horizons_seconds, lead_time_seconds})
+        for horizon in sorted({*horizons_seconds, window})
     ]
     forecaster = loaded_forecaster()
+    if given.trigger is not None:
+        forecaster = forecaster_of(forecaster, given.trigger.plan)
     with one_blas_thread():
         fitted = fit_all(forecaster, [(given.series, task) for task in asked], apply=apply)
         try:
             bounds = forecast_all(fitted, given.series)
         except NotEnoughHistory as exc:
             raise BadInput(f"{given.name}: nothing was observed, so there is no forecast") from exc
-    ahead = path(given.series, path_task(given, quantiles=(*quantiles, quantile)))
+    asked_ahead = path_task(given, quantiles=(*quantiles, quantile), holidays=told.holidays)
+    ahead = path(given.series, asked_ahead, events=told.events)
     main = next(
-        bound
-        for bound in bounds
-        if bound.level == quantile and bound.horizon_seconds == lead_time_seconds
+        bound for bound in bounds if bound.level == quantile and bound.horizon_seconds == window
     )
-    return Outlook(given=given, terms=terms, bounds=bounds, main=main, path=ahead)
+    return Outlook(
+        given=given,
+        terms=terms,
+        bounds=bounds,
+        main=main,
+        path=ahead,
+        lead_time_seconds=lead_time_seconds,
+        ignored=told.ignored,
+    )
 
 
-def path_task(given: Input, *, quantiles: Sequence[float]) -> PathTask:
+def path_task(
+    given: Input, *, quantiles: Sequence[float], holidays: frozenset[int] = frozenset()
+) -> PathTask:
     """Return the question of the path: two days of ten minutes, or of the series' own steps."""
     step = max(PATH_STEP_SECONDS, given.series.step_seconds)
     return PathTask(
@@ -136,4 +175,5 @@ def path_task(given: Input, *, quantiles: Sequence[float]) -> PathTask:
         step_seconds=step,
         levels=tuple(quantiles),
         zone=given.zone,
+        holidays=holidays,
     )

@@ -44,6 +44,15 @@ def write(outlook: Outlook, console: Console, *, plot_hours: float) -> None:
         console.print(line, soft_wrap=True)
     console.print()
     console.print(_table(outlook))
+    for warning in outlook.warnings:
+        console.print(Text(f"\n{warning}", style="bold yellow"), soft_wrap=True)
+    if main.horizon_seconds != outlook.lead_time_seconds:
+        console.print(
+            f"\nAs the scaler does, it looks ahead {words(main.horizon_seconds)}: the lead time of "
+            f"{words(outlook.lead_time_seconds)}, a step of the query and a tick of the scaler.",
+            highlight=False,
+            soft_wrap=True,
+        )
     for sentence in needs(outlook):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
 

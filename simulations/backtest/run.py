@@ -13,6 +13,7 @@ from simulations.backtest.errors import BadInput
 from simulations.backtest.inputs import Input
 from simulations.backtest.learning import Learning, learning_of
 from simulations.backtest.methods import NAIVE, OURS, Method, every_method
+from simulations.backtest.of_trigger import told_of
 from simulations.backtest.result import Result
 from simulations.backtest.scoring import score_case
 from simulations.backtest.verdict import judge
@@ -47,6 +48,7 @@ def case_of(given: Input, wanted: Wanted) -> Case:
     lead = None if trigger is None else trigger.params.lead_time_seconds
     horizons = wanted.horizons_seconds or (lead or USUAL_HORIZON_SECONDS,)
     quantiles, quantile = _quantiles(trigger, wanted)
+    told = told_of(given)
     case = Case(
         name=given.name,
         series=given.series,
@@ -64,6 +66,9 @@ def case_of(given: Input, wanted: Wanted) -> Case:
         ),
         observed_ratio=given.observed_ratio,
         is_bridged=wanted.is_bridged,
+        holidays=told.holidays,
+        events=told.events,
+        ignored=told.warning,
     )
     if not case.origins().size and (wanted.begin_at is not None or wanted.end_at is not None):
         raise BadInput(

@@ -115,6 +115,7 @@ def run_forecast(inputs: Sequence[str], flags: Flags, advance: Advance) -> tuple
                 quantiles=(MEDIAN,),
                 lead_time_seconds=lead_time or lead,
                 quantile=level or usual,
+                is_window=lead_time is not None or params is None,
                 apply=_applied(_jobs(flags)),
             )
         )
