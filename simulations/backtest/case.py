@@ -11,6 +11,7 @@ from forecasting.events import Happening
 from forecasting.localtime import DAY_SECONDS
 from forecasting.series import Series
 
+USUAL_QUANTILE = 0.95  # the trigger's default
 MOST_SCORED_DAYS, LEAST_SCORED_DAYS = 5.0, 2.0
 SCORED_RATIO, LARGEST_SCORED_RATIO = 0.3, 0.7
 

@@ -8,7 +8,7 @@ from functools import partial
 from scaler.metadata import Trigger
 from simulations.backtest.advice import advise
 from simulations.backtest.asking import Bounds, ask_all
-from simulations.backtest.case import Case, Questions, Terms
+from simulations.backtest.case import USUAL_QUANTILE, Case, Questions, Terms
 from simulations.backtest.errors import BadInput
 from simulations.backtest.inputs import Input
 from simulations.backtest.learning import Learning, learning_of
@@ -16,10 +16,9 @@ from simulations.backtest.methods import NAIVE, OURS, Method, every_method
 from simulations.backtest.of_trigger import told_of
 from simulations.backtest.result import Result
 from simulations.backtest.scoring import score_case
-from simulations.backtest.verdict import judge
+from simulations.backtest.verdict import Outcome, judge
 
 USUAL_HORIZON_SECONDS = 300.0
-USUAL_QUANTILE = 0.95
 USUAL_QUANTILES = (0.5, 0.8, 0.9, 0.95)
 
 
@@ -105,13 +104,15 @@ def backtest_all(
                 n_jobs=n_jobs,
                 advance=partial(advance, f"shorter histories of {case.name}"),
             )
+        verdict = judge(scored, learning)
+        is_known = verdict.outcome is not Outcome.UNKNOWN
         results.append(
             Result(
                 number=number,
                 scored=scored,
                 bounds=bounds,
-                verdict=judge(scored, learning),
-                advice=advise(number, scored, bounds, price=wanted.price),
+                verdict=verdict,
+                advice=advise(number, scored, bounds, price=wanted.price) if is_known else None,
             )
         )
     kept = {question: line for question, line in bounds.items() if question.method in names}

@@ -8,6 +8,7 @@ from typing import Any
 from scaler.adapters.system_clock import SystemClock
 from scaler.sources import BadFlag, SourceFlags, parse_time
 from simulations.backtest.asking import Bounds
+from simulations.backtest.case import USUAL_QUANTILE
 from simulations.backtest.errors import BadInput
 from simulations.backtest.forecasts_file import check_path, write_forecasts
 from simulations.backtest.inputs import Reading, read_inputs
@@ -16,7 +17,6 @@ from simulations.backtest.outlook import MEDIAN, USUAL_HORIZONS_SECONDS, Outlook
 from simulations.backtest.result import Result
 from simulations.backtest.run import (
     USUAL_HORIZON_SECONDS,
-    USUAL_QUANTILE,
     Wanted,
     backtest_all,
     case_of,

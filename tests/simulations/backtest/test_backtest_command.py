@@ -344,6 +344,8 @@ def test_without_our_forecast_or_with_too_little_the_verdict_is_unknown(
     assert status == 0
     assert "Unknown whether prediction pays: there is too little" in text
     assert "days of history lie before the scored span" in text
+    assert "Nothing is recommended: while it is unknown" in text
+    assert "Recommended" not in text
 
 
 @pytest.mark.parametrize(
