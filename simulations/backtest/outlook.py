@@ -4,14 +4,18 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
+from forecasting.arrays import read_only
 from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import Task
 from forecasting.path import Path, PathTask, path
 from forecasting.several import fit_all, forecast_all
+from forecasting.windows import n_steps
 from scaler.capacity import replicas_for
 from scaler.service import loaded_forecaster, one_blas_thread
 from scaler.work import forecaster_of
@@ -159,10 +163,25 @@ def look_ahead(
         terms=terms,
         bounds=bounds,
         main=main,
-        path=ahead,
+        path=_capped(ahead, bounds, given.series.step_seconds),
         lead_time_seconds=lead_time_seconds,
         ignored=told.ignored,
     )
+
+
+def _capped(ahead: Path, bounds: Sequence[Forecast], step_seconds: float) -> Path:
+    """Return the path, no window of it above a direct bound of a span that holds the window.
+
+    The peak of a span is never below that of a window inside it, so neither is its quantile; the
+    direct bounds come from the better model.
+    """
+    capped = ahead.bounds.copy()
+    for bound in bounds:
+        until_at = bound.issued_at + n_steps(bound.horizon_seconds, step_seconds) * step_seconds
+        inside = ahead.ends_at <= until_at + 1e-6  # a window is as long as its whole steps
+        line = capped[ahead.levels.index(bound.level)]
+        line[inside] = np.minimum(line[inside], bound.value)
+    return replace(ahead, bounds=read_only(capped))
 
 
 def path_task(

@@ -155,7 +155,11 @@ def _draw_path(axes: Any, outlook: Outlook) -> None:
         axes.fill_between(ahead, lowest, bounds, color=colour, alpha=0.12, linewidth=0)
     axes.axvline(datetime.fromtimestamp(series.end_at, zone), color=CAPACITY, linestyle=":")
     axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.2)
-    _dress(axes, outlook, title="The next two days, each window by itself")
+    _dress(
+        axes,
+        outlook,
+        title="The next two days, each window by itself: another, coarser model than above",
+    )
 
 
 def _draw_steps(axes: Any, outlook: Outlook, level: float, colour: str) -> None:

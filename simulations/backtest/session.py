@@ -22,7 +22,7 @@ from simulations.backtest.run import (
     case_of,
     terms_of,
 )
-from simulations.backtest.units import quantiles, seconds, several_seconds
+from simulations.backtest.units import check_units, quantiles, seconds, several_seconds
 
 DAY_SECONDS = 86_400.0
 NONE = "none"
@@ -85,6 +85,8 @@ def run_backtest(inputs: Sequence[str], flags: Flags, advance: Advance) -> Sessi
     given = read_inputs(inputs, _reading(flags), now=now)
     if flags["plot"] is not None and len(given) > 1:
         raise BadInput(f"--plot: shows one series, and {len(given)} were given; use --report")
+    for each in given:
+        check_units("--horizons", flags["horizons"], each.series.step_seconds)
     cases = [case_of(each, wanted) for each in given]
     results, bounds = backtest_all(cases, methods, wanted, n_jobs=_jobs(flags), advance=advance)
     return Session(results=results, bounds=bounds)
@@ -102,6 +104,9 @@ def run_forecast(inputs: Sequence[str], flags: Flags, advance: Advance) -> tuple
     given = read_inputs(inputs, _reading(flags), now=now)
     if flags["plot"] is not None and len(given) > 1:
         raise BadInput(f"--plot: shows one series, and {len(given)} were given; name one")
+    for each in given:
+        for name in ("horizons", "lead_time"):
+            check_units(f"--{name.replace('_', '-')}", flags[name], each.series.step_seconds)
     outlooks = []
     for done, each in enumerate(given, start=1):
         params = None if each.trigger is None else each.trigger.params
