@@ -6,11 +6,13 @@ from math import isnan
 from forecasting.localtime import DAY_SECONDS
 from simulations.backtest.asking import Bounds, Question
 from simulations.backtest.capacity import Played, play, stage_of
+from simulations.backtest.case import USUAL_QUANTILE
 from simulations.backtest.methods import OURS
 from simulations.backtest.scoring import Row, Scored
 from simulations.backtest.units import words
 from simulations.backtest.verdict import RARE_WINDOWS, scored_days
 
+TIE_RATIO = 0.03  # costs that are as near are no reason to leave the default
 USUAL_PRICE = 19.0  # 0.95 / 0.05: at this price the newsvendor's quantile is the default, 0.95
 
 
@@ -38,13 +40,23 @@ def advise(number: int, scored: Scored, bounds: Bounds, *, price: float) -> Advi
     at_main = [row for row in rows if row.asked.horizon_seconds == main.horizon_seconds]
     if not at_main:
         return None
-    best = min(at_main, key=lambda row: cost(row.played, scored, price))
+    best = _best(at_main, scored, price)
     lead, why_lead = _lead_time(number, scored, bounds, best.asked.quantile, price)
     return Advice(
         quantile=best.asked.quantile,
         lead_time_seconds=lead,
         reasons=(_why_quantile(best, at_main, scored, price), why_lead),
     )
+
+
+def _best(rows: list[Row], scored: Scored, price: float) -> Row:
+    """Return the cheapest row, or that of the default where it costs hardly more."""
+    least = min(cost(row.played, scored, price) for row in rows)
+    for row in rows:
+        is_tie = cost(row.played, scored, price) <= (1 + TIE_RATIO) * least
+        if row.asked.quantile == USUAL_QUANTILE and is_tie:
+            return row
+    return min(rows, key=lambda row: cost(row.played, scored, price))
 
 
 def cost(played: Played, scored: Scored, price: float) -> float:
@@ -63,11 +75,18 @@ def _why_quantile(best: Row, rows: list[Row], scored: Scored, price: float) -> s
         for row in rows
         if row is not best and (least := cost(best.played, scored, price)) > 0
     )
+    mine = cost(best.played, scored, price)
+    is_cheapest = all(mine <= cost(row.played, scored, price) for row in rows)
+    why = (
+        "it costs least"
+        if is_cheapest
+        else (f"the default, within {TIE_RATIO:.0%} of what costs least")
+    )
     text = (
-        f"quantile {level:g}: it costs least where a missing replica counts like {price:g} idle "
+        f"quantile {level:g}: {why} where a missing replica counts like {price:g} idle "
         f"ones ({others})"
     )
-    if level == levels[-1]:
+    if level == levels[-1] and is_cheapest:
         text += "; it is the highest tested, so try a higher one too"
     windows = scored_days(scored) * DAY_SECONDS / best.asked.horizon_seconds
     if windows * (1 - level) < RARE_WINDOWS:

@@ -94,13 +94,17 @@ def _works(cases: Sequence[Case], methods: Sequence[Method]) -> Iterator[_Work]:
     """Yield the pieces of work, slow ones first so that the last core is not left with one."""
     ordered = sorted(methods, key=lambda method: not method.is_slow)
     for method, (number, case) in product(ordered, enumerate(cases)):
+        told = method.told(case.events)
         origins = case.origins()
         pieces = by_day(origins) if method.is_slow else (origins,) if origins.size else ()
         for question in _questions(number, case, method.name):
             if question != _asked_once(question, cases, method):
                 continue
             task = Task(
-                horizon_seconds=question.horizon_seconds, level=question.quantile, zone=case.zone
+                horizon_seconds=question.horizon_seconds,
+                level=question.quantile,
+                zone=case.zone,
+                holidays=case.holidays,
             )
             begin = 0
             for at in pieces:
@@ -110,7 +114,7 @@ def _works(cases: Sequence[Case], methods: Sequence[Method]) -> Iterator[_Work]:
                     known=case.series.between(case.series.start_at, float(at[-1])),
                     at=at,
                     task=task,
-                    method=method,
+                    method=told,
                 )
                 begin += at.size
 

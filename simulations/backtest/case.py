@@ -7,9 +7,11 @@ import numpy as np
 
 from forecasting.arrays import FloatVector
 from forecasting.backtest import origin_times, peaks_after
+from forecasting.events import Happening
 from forecasting.localtime import DAY_SECONDS
 from forecasting.series import Series
 
+USUAL_QUANTILE = 0.95  # the trigger's default
 MOST_SCORED_DAYS, LEAST_SCORED_DAYS = 5.0, 2.0
 SCORED_RATIO, LARGEST_SCORED_RATIO = 0.3, 0.7
 
@@ -49,6 +51,9 @@ class Case:
     questions: Questions
     observed_ratio: float  # before gaps were bridged
     is_bridged: bool = False
+    holidays: frozenset[int] = frozenset()  # as in `Task`
+    events: tuple[Happening, ...] = ()  # our forecast is told of them beforehand
+    ignored: str | None = None  # a line about the trigger's keys that count for nothing here
 
     def origins(self) -> FloatVector:
         """Return the times at which a forecast is made, Unix seconds, (n,)."""

@@ -187,6 +187,7 @@ def draw_residuals(axes: Any, result: Result) -> None:
     case, asked = result.scored.case, result.scored.main
     at, peaks = case.origins(), case.outcomes(asked.horizon_seconds)
     hours = np.floor(day_angle(at, case.zone) / (2 * np.pi) * HOURS).astype(np.intp)
+    n_boxes = 0
     for method, colour, width, shift in (
         (REACTIVE, GREY, 0.36, 0.2),
         (OURS, OURS_COLOUR, 0.36, -0.2),
@@ -201,8 +202,12 @@ def draw_residuals(axes: Any, result: Result) -> None:
             for hour in range(HOURS)
             if (known & (hours == hour)).sum() >= LEAST_IN_HOUR
         }
+        n_boxes += len(groups)
         _boxes(axes, groups, colour=colour, width=width, shift=shift)
         axes.plot([], [], color=colour, linewidth=5, label=method)
+    if not n_boxes:
+        axes.text(0.5, 0.4, f"too few windows: a box needs {LEAST_IN_HOUR} in its hour",
+                  transform=axes.transAxes, ha="center", color=OTHER)  # fmt: skip
     axes.axhline(0, color=SHORT, linewidth=0.9)
     axes.set_xticks(range(0, HOURS, 3), [f"{hour:02d}:00" for hour in range(0, HOURS, 3)])
     axes.set_xlim(-0.6, HOURS - 0.4)

@@ -85,4 +85,5 @@ def _shown(full: Method, days: float) -> Method:
         forecaster=Limited(forecaster=full.forecaster, days=days),
         heeds_quantile=True,
         is_slow=True,
+        heeds_events=True,
     )

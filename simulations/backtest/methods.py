@@ -1,9 +1,10 @@
 """The methods that a backtest compares, by the names that --methods takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from forecasting import rivals
 from forecasting.baselines import last_value
+from forecasting.events import Happening, WithEvents
 from forecasting.forecaster import Forecaster
 from forecasting.rival_paths import Fourier, Gains, HoltWinters
 from scaler.service import loaded_forecaster
@@ -22,7 +23,7 @@ class Method:
     """A forecaster with what it is in words.
 
     `heeds_quantile` False: it says one figure whatever quantile is asked for. `is_slow`: its
-    days are worth a task each.
+    days are worth a task each. `heeds_events`: it is told of the trigger's events.
     """
 
     name: str
@@ -30,6 +31,13 @@ class Method:
     forecaster: Forecaster
     heeds_quantile: bool = False
     is_slow: bool = False
+    heeds_events: bool = False
+
+    def told(self, events: tuple[Happening, ...]) -> "Method":
+        """Return the method told of events, as the scaler tells its own; rivals know of none."""
+        if not self.heeds_events or not events:
+            return self
+        return replace(self, forecaster=WithEvents(forecaster=self.forecaster, events=events))
 
 
 def every_method() -> dict[str, Method]:
@@ -45,6 +53,7 @@ def _ours() -> tuple[Method, ...]:
             forecaster=loaded_forecaster(),
             heeds_quantile=True,
             is_slow=True,
+            heeds_events=True,
         ),
         Method(
             name=CALIBRATED,

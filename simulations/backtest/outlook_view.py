@@ -1,5 +1,6 @@
 """The forecast in a terminal and as a picture: history, and the bounds after it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from math import inf
 from pathlib import Path
@@ -43,12 +44,35 @@ def write(outlook: Outlook, console: Console, *, plot_hours: float) -> None:
         console.print(line, soft_wrap=True)
     console.print()
     console.print(_table(outlook))
-    if outlook.replicas is not None:
+    for warning in outlook.warnings:
+        console.print(Text(f"\n{warning}", style="bold yellow"), soft_wrap=True)
+    if main.horizon_seconds != outlook.lead_time_seconds:
         console.print(
-            f"\n{outlook.replicas} replicas carry the {main.level:g} bound of the next "
-            f"{words(main.horizon_seconds)}.",
+            f"\nAs the scaler does, it looks ahead {words(main.horizon_seconds)}: the lead time of "
+            f"{words(outlook.lead_time_seconds)}, a step of the query and a tick of the scaler.",
             highlight=False,
+            soft_wrap=True,
         )
+    for sentence in needs(outlook):
+        console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
+
+
+def needs(outlook: Outlook) -> Iterator[str]:
+    """Yield how many replicas the main bound needs, and what maxReplicas leaves of it."""
+    main, most = outlook.main, outlook.terms.max_replicas
+    if outlook.needed is None or outlook.not_carried is None:
+        return
+    bound = f"the {main.level:g} bound of the next {words(main.horizon_seconds)}"
+    plural = "replicas carry" if outlook.needed != 1 else "replica carries"
+    text = f"{outlook.needed} {plural} {bound}"
+    if most is None or outlook.needed <= most:
+        yield f"{text}."
+        return
+    share = outlook.not_carried / main.value if main.value > 0 else 0.0
+    yield (
+        f"{text}, but maxReplicas allows {most}: {number(outlook.not_carried)} of its "
+        f"{number(main.value)} ({share:.0%}) is not carried."
+    )
 
 
 def _table(outlook: Outlook) -> Table:
@@ -131,7 +155,11 @@ def _draw_path(axes: Any, outlook: Outlook) -> None:
         axes.fill_between(ahead, lowest, bounds, color=colour, alpha=0.12, linewidth=0)
     axes.axvline(datetime.fromtimestamp(series.end_at, zone), color=CAPACITY, linestyle=":")
     axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.2)
-    _dress(axes, outlook, title="The next two days, each window by itself")
+    _dress(
+        axes,
+        outlook,
+        title="The next two days, each window by itself: another, coarser model than above",
+    )
 
 
 def _draw_steps(axes: Any, outlook: Outlook, level: float, colour: str) -> None:

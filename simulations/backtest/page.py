@@ -74,7 +74,9 @@ def _case(result: Result) -> Iterator[str]:
     yield "</div>"
     if not result.scored.rows:
         return
-    if result.advice is not None:
+    if result.advice is None:
+        yield f'<p class="warn">{escape(result.why_no_advice)}</p>'
+    else:
         yield "<h3>Recommended, for the trigger's metadata</h3>"
         yield f"<pre>{escape(result.advice.paste)}</pre>"
         for reason in result.advice.reasons:

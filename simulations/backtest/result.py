@@ -14,7 +14,7 @@ from simulations.backtest.asking import Bounds, Question
 from simulations.backtest.methods import OURS
 from simulations.backtest.scoring import Asked, Row, Scored
 from simulations.backtest.units import words
-from simulations.backtest.verdict import Verdict, scored_days
+from simulations.backtest.verdict import Outcome, Verdict, scored_days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,6 +36,16 @@ class Result:
             quantile=asked.quantile,
         )
         return self.bounds.get(question)
+
+    @property
+    def why_no_advice(self) -> str:
+        """Why there is nothing to paste."""
+        if self.verdict.outcome is Outcome.UNKNOWN:
+            return (
+                "Nothing is recommended: while it is unknown whether prediction pays, what costs "
+                "least on this span is chance. Keep the defaults, and try again with more history."
+            )
+        return "Nothing is recommended: prewarm's forecast was not scored."
 
     @property
     def headline(self) -> str:
@@ -78,6 +88,7 @@ class Result:
                 "sentences": list(self.verdict.sentences),
             },
             "recommended": None if self.advice is None else asdict(self.advice),
+            "why_nothing_is_recommended": None if self.advice else self.why_no_advice,
             "reactive": [
                 {
                     "horizon_seconds": horizon,

@@ -8,17 +8,17 @@ from functools import partial
 from scaler.metadata import Trigger
 from simulations.backtest.advice import advise
 from simulations.backtest.asking import Bounds, ask_all
-from simulations.backtest.case import Case, Questions, Terms
+from simulations.backtest.case import USUAL_QUANTILE, Case, Questions, Terms
 from simulations.backtest.errors import BadInput
 from simulations.backtest.inputs import Input
 from simulations.backtest.learning import Learning, learning_of
 from simulations.backtest.methods import NAIVE, OURS, Method, every_method
+from simulations.backtest.of_trigger import told_of
 from simulations.backtest.result import Result
 from simulations.backtest.scoring import score_case
-from simulations.backtest.verdict import judge
+from simulations.backtest.verdict import Outcome, judge
 
 USUAL_HORIZON_SECONDS = 300.0
-USUAL_QUANTILE = 0.95
 USUAL_QUANTILES = (0.5, 0.8, 0.9, 0.95)
 
 
@@ -47,6 +47,7 @@ def case_of(given: Input, wanted: Wanted) -> Case:
     lead = None if trigger is None else trigger.params.lead_time_seconds
     horizons = wanted.horizons_seconds or (lead or USUAL_HORIZON_SECONDS,)
     quantiles, quantile = _quantiles(trigger, wanted)
+    told = told_of(given)
     case = Case(
         name=given.name,
         series=given.series,
@@ -64,6 +65,9 @@ def case_of(given: Input, wanted: Wanted) -> Case:
         ),
         observed_ratio=given.observed_ratio,
         is_bridged=wanted.is_bridged,
+        holidays=told.holidays,
+        events=told.events,
+        ignored=told.warning,
     )
     if not case.origins().size and (wanted.begin_at is not None or wanted.end_at is not None):
         raise BadInput(
@@ -100,13 +104,15 @@ def backtest_all(
                 n_jobs=n_jobs,
                 advance=partial(advance, f"shorter histories of {case.name}"),
             )
+        verdict = judge(scored, learning)
+        is_known = verdict.outcome is not Outcome.UNKNOWN
         results.append(
             Result(
                 number=number,
                 scored=scored,
                 bounds=bounds,
-                verdict=judge(scored, learning),
-                advice=advise(number, scored, bounds, price=wanted.price),
+                verdict=verdict,
+                advice=advise(number, scored, bounds, price=wanted.price) if is_known else None,
             )
         )
     kept = {question: line for question, line in bounds.items() if question.method in names}

@@ -8,6 +8,7 @@ from typing import Any
 from scaler.adapters.system_clock import SystemClock
 from scaler.sources import BadFlag, SourceFlags, parse_time
 from simulations.backtest.asking import Bounds
+from simulations.backtest.case import USUAL_QUANTILE
 from simulations.backtest.errors import BadInput
 from simulations.backtest.forecasts_file import check_path, write_forecasts
 from simulations.backtest.inputs import Reading, read_inputs
@@ -16,13 +17,12 @@ from simulations.backtest.outlook import MEDIAN, USUAL_HORIZONS_SECONDS, Outlook
 from simulations.backtest.result import Result
 from simulations.backtest.run import (
     USUAL_HORIZON_SECONDS,
-    USUAL_QUANTILE,
     Wanted,
     backtest_all,
     case_of,
     terms_of,
 )
-from simulations.backtest.units import quantiles, seconds, several_seconds
+from simulations.backtest.units import check_units, quantiles, seconds, several_seconds
 
 DAY_SECONDS = 86_400.0
 NONE = "none"
@@ -85,6 +85,8 @@ def run_backtest(inputs: Sequence[str], flags: Flags, advance: Advance) -> Sessi
     given = read_inputs(inputs, _reading(flags), now=now)
     if flags["plot"] is not None and len(given) > 1:
         raise BadInput(f"--plot: shows one series, and {len(given)} were given; use --report")
+    for each in given:
+        check_units("--horizons", flags["horizons"], each.series.step_seconds)
     cases = [case_of(each, wanted) for each in given]
     results, bounds = backtest_all(cases, methods, wanted, n_jobs=_jobs(flags), advance=advance)
     return Session(results=results, bounds=bounds)
@@ -102,6 +104,9 @@ def run_forecast(inputs: Sequence[str], flags: Flags, advance: Advance) -> tuple
     given = read_inputs(inputs, _reading(flags), now=now)
     if flags["plot"] is not None and len(given) > 1:
         raise BadInput(f"--plot: shows one series, and {len(given)} were given; name one")
+    for each in given:
+        for name in ("horizons", "lead_time"):
+            check_units(f"--{name.replace('_', '-')}", flags[name], each.series.step_seconds)
     outlooks = []
     for done, each in enumerate(given, start=1):
         params = None if each.trigger is None else each.trigger.params
@@ -115,6 +120,7 @@ def run_forecast(inputs: Sequence[str], flags: Flags, advance: Advance) -> tuple
                 quantiles=(MEDIAN,),
                 lead_time_seconds=lead_time or lead,
                 quantile=level or usual,
+                is_window=lead_time is not None or params is None,
                 apply=_applied(_jobs(flags)),
             )
         )

@@ -38,7 +38,10 @@ def write(result: Result, console: Console) -> None:
         console.print()
         console.print(table(scored, asked))
     _say(console, Text(units_of(scored), style="dim"))
-    if result.advice is not None:
+    if result.advice is None:
+        console.print()
+        _say(console, Text(result.why_no_advice, style="yellow"))
+    else:
         console.print()
         _say(console, Text("Recommended, for the trigger's metadata:", style="bold"))
         for line in result.advice.paste.splitlines():

@@ -25,6 +25,16 @@ def several_seconds(flag: str, text: str) -> tuple[float, ...]:
     return tuple(sorted({seconds(flag, part) for part in text.split(",")}))
 
 
+def check_units(flag: str, text: str | None, step_seconds: float) -> None:
+    """Raise `BadInput` for a bare number of seconds that is shorter than a step of the data."""
+    for part in () if text is None else map(str.strip, text.split(",")):
+        if not part[-1].isalpha() and (value := seconds(flag, part)) < step_seconds:
+            raise BadInput(
+                f'{flag}: "{part}" is {value:g} seconds, shorter than the step of the data, '
+                f"{words(step_seconds)}; did you mean {part}m? If not, write {part}s"
+            )
+
+
 def quantiles(flag: str, text: str) -> tuple[float, ...]:
     """Return several quantiles between commas, each once, the lowest first."""
     found: set[float] = set()

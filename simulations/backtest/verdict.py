@@ -221,6 +221,8 @@ def _learnt_days(scored: Scored) -> float:
 def _unknowns(scored: Scored, ours: Row | None) -> Iterator[str]:
     case, asked = scored.case, scored.main
     learnt, days = _learnt_days(scored), scored_days(scored)
+    if case.ignored is not None:
+        yield case.ignored
     if learnt < LEAST_LEARNT_DAYS:
         yield (
             f"Not known how good it gets: {learnt:.1f} days of history lie before the scored "

@@ -171,8 +171,9 @@ def test_the_span_is_the_one_that_is_asked_for(week_csv: Path) -> None:
 @pytest.mark.slow
 def test_the_text_has_a_verdict_a_table_and_what_to_paste(week_csv: Path) -> None:
     status, text = run(
-        week_csv, *QUICK, "--score-days", "2d", "--threshold", "5", "--start-up", "5m"
-    )
+        week_csv, "--every", "30m", "--begin", "2025-01-10T00:00Z", "--short-histories", "none",
+        "--jobs", "1", "--threshold", "5", "--start-up", "5m",
+    )  # fmt: skip
     assert status == 0
     assert "the forecast saves" in text
     assert "% of the shortage of the reactive scaler at" in text
@@ -214,7 +215,12 @@ def test_the_report_is_well_formed_and_asks_nothing_of_any_network(
     assert "@import" not in text
     assert "<script" not in text
     assert "&lt;b&gt;&amp;amp;.csv" in text
-    for word in ("reactive scaler", "leadTimeSeconds", "seasonal-naive-day", "prediction pays"):
+    for word in (
+        "reactive scaler",
+        "Nothing is recommended",
+        "seasonal-naive-day",
+        "prediction pays",
+    ):
         assert word in text
     status, _ = run(week_csv, *QUICK, *FEW, "--plot", plot)
     assert status == 0
@@ -344,6 +350,8 @@ def test_without_our_forecast_or_with_too_little_the_verdict_is_unknown(
     assert status == 0
     assert "Unknown whether prediction pays: there is too little" in text
     assert "days of history lie before the scored span" in text
+    assert "Nothing is recommended: while it is unknown" in text
+    assert "Recommended" not in text
 
 
 @pytest.mark.parametrize(
@@ -358,6 +366,7 @@ def test_without_our_forecast_or_with_too_little_the_verdict_is_unknown(
         (("WEEK", "--step", "0.1"), "points of"),
         (("WEEK", "--timezone", "Mars"), '--timezone: "Mars" is not allowed; allowed is an IANA'),
         (("WEEK", "--horizons", "5x"), '--horizons: "5x" is not allowed; allowed is a time > 0'),
+        (("WEEK", "--horizons", "5,1h"), '--horizons: "5" is 5 seconds, shorter than the step'),
         (("WEEK", "--every", "0"), '--every: "0" is not allowed'),
         (("WEEK", "--quantiles", "0.9,95"), '--quantiles: "95" is not allowed; allowed are'),
         (("WEEK", "--methods", "prophet"), '--methods: "prophet" is not allowed; allowed are'),

@@ -76,8 +76,10 @@ def test_without_a_threshold_nothing_is_said_of_replicas(week_csv: Path) -> None
     ("words", "line"),
     [
         (("WEEK", "--quantile", "95"), '--quantile: "95.0" is not allowed'),
+        (("WEEK", "--lead-time", "10"), "step of the data, 5 min; did you mean 10m?"),
         (("WEEK", "--lead-time", "now"), '--lead-time: "now" is not allowed'),
         (("WEEK", "--plot", "a.pdf"), '--plot: "a.pdf" is not allowed'),
+        (("WEEK", "--horizons", "5,1h"), '--horizons: "5" is 5 seconds, shorter than the step'),
         (("no.csv",), '"no.csv" is no file'),
     ],
 )
@@ -92,3 +94,51 @@ def test_a_young_history_is_forecast_by_what_it_holds(tmp_path: Path, week: Seri
     status, text = run(young, "--horizons", "5m", "--json")
     assert status == 0
     assert {bound["method"] for bound in json.loads(text)[0]["bounds"]} == {"last-value"}
+
+
+def test_a_bound_that_max_replicas_does_not_allow_is_not_called_carried(week_csv: Path) -> None:
+    words = (week_csv, "--horizons", "5m", "--threshold", "1")
+    status, text = run(*words, "--json")
+    assert status == 0
+    free = json.loads(text)[0]
+    assert free["replicas"] == free["replicas_needed"] > 5
+    assert (free["replicas_allowed"], free["demand_not_carried"]) == (None, 0.0)
+    status, text = run(*words, "--max-replicas", "5", "--json")
+    tight = json.loads(text)[0]
+    assert (tight["replicas"], tight["replicas_allowed"]) == (5, 5)
+    assert tight["replicas_needed"] == free["replicas_needed"]
+    bound = tight["bounds"][-1]["value"]
+    assert tight["demand_not_carried"] == pytest.approx(bound - 5)
+    status, text = run(*words, "--max-replicas", "5")
+    assert f"{free['replicas_needed']} replicas carry the 0.95 bound" in text
+    assert "but maxReplicas allows 5: " in text
+    assert "is not carried." in text
+
+
+def test_a_coarse_grid_is_named(tmp_path: Path, week: Series) -> None:
+    coarse = write_csv(
+        tmp_path / "coarse.csv",
+        Series(start_at=week.start_at, step_seconds=1800.0, values=week.values[::6]),
+    )
+    status, text = run(coarse, "--horizons", "5m,15m,1h")
+    assert status == 0
+    want = "A point every 30 min can't show the peak of 5 min, 15 min: the window is one point."
+    assert want in " ".join(text.split())
+
+
+def test_no_window_of_the_path_is_above_a_bound_of_a_span_that_holds_it(week_csv: Path) -> None:
+    status, text = run(week_csv, "--horizons", "30m,2h", "--lead-time", "30m", "--json")
+    assert status == 0
+    found = json.loads(text)[0]
+    lines = {line["quantile"]: line["values"] for line in found["path"]["bounds"]}
+    assert len(found["bounds"]) == 4
+    for bound in found["bounds"]:
+        inside = [
+            value
+            for until_at, value in zip(
+                found["path"]["until_at"], lines[bound["quantile"]], strict=True
+            )
+            if until_at <= bound["until_at"]
+        ]
+        assert len(inside) == bound["horizon_seconds"] / 600
+        assert max(inside) <= bound["value"]

@@ -175,3 +175,18 @@ def test_without_a_start_up_time_the_lead_time_is_not_guessed() -> None:
     advice = advise(0, scored, bounds, price=19.0)
     assert advice is not None
     assert "Demand can't tell how long pods take to start" in advice.reasons[1]
+
+
+@pytest.mark.parametrize(("excess", "want"), [(1.02, 0.95), (1.5, 0.5)])
+def test_the_default_quantile_wins_a_tie_and_no_more(excess: float, want: float) -> None:
+    """Both bounds hold throughout; the higher one pays for `excess` times the replicas."""
+    case = case_of(np.full(9 * 288, 1000.0))
+    questions = replace(case.questions, quantiles=(0.5, 0.95), quantile=0.95)
+    case = replace(case, questions=questions)
+    flat = np.full(case.origins().size, 1000.0)
+    scored, bounds = scored_with(case, {0.5: flat, 0.95: excess * flat})
+    advice = advise(0, scored, bounds, price=19.0)
+    assert advice is not None
+    assert advice.quantile == want
+    is_default = "the default, within 3% of what costs least" in advice.reasons[0]
+    assert is_default == (want == 0.95)
