@@ -70,6 +70,8 @@ class Trigger:
     capacity_queries: CapacityQueries | None = None  # `threshold: auto`
     # Keys whose value came from a workload's environment: what is shown must not hold it.
     hidden_keys: frozenset[str] = field(default=frozenset(), compare=False)
+    # Keys and their text as given, in the order of the documentation; never a secret one.
+    given: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
 
 def _number(text: object) -> float:
@@ -282,6 +284,7 @@ def parse(metadata: Mapping[str, str]) -> Trigger:
         schedules=schedules,
         capacity_queries=_capacity_queries_of(read),
         hidden_keys=frozenset(key for key in given if key not in metadata),
+        given=tuple((key, given[key]) for key in KNOWN_KEYS if key in given.keys() - hidden),
     )
 
 

@@ -1,11 +1,12 @@
 """What a decision says, in words: for `check`, `explain` and the status page alike."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from math import isnan
 
-from scaler.params import TargetParams
+from scaler.params import Mode, TargetParams
 from scaler.policy import RULES
-from scaler.types import Decision, Evidence, Limit, Step
+from scaler.types import Decision, Evidence, Limit, Seen, Step
 
 # A rule of the policy in words: the first sentence about it in the code, which can't go stale.
 WORDS = {rule.__name__: (rule.__doc__ or "").partition("\n")[0] for rule in RULES}
@@ -57,6 +58,14 @@ def because(  # noqa: PLR0911 - one sentence for each rule
     step: Step, decision: Decision, params: TargetParams
 ) -> str:
     """Return why a rule moved the count, with its numbers; its sentence where it has none."""
+    if step.rule == "cover_forecast" and params.mode is Mode.OBSERVE and not step.after:
+        return f"mode: {params.mode} leaves the forecast out of the answer."
+    if step.rule in MOVED and step.after != step.before:
+        return MOVED[step.rule](step, decision.seen, params) or WORDS[step.rule]
+    return _bound(step, decision, params)
+
+
+def _bound(step: Step, decision: Decision, params: TargetParams) -> str:
     seen = decision.seen
     share = f"at {number(decision.threshold)} a replica"
     if step.rule == "cover_forecast" and seen.forecast is not None:
@@ -75,6 +84,59 @@ def because(  # noqa: PLR0911 - one sentence for each rule
     if step.rule == "hold_fleet_unknown":
         return f"No demand was seen since the start, and {step.after} run: they are held."
     return WORDS.get(step.rule, "")
+
+
+def _needed_again(step: Step, seen: Seen, _params: TargetParams) -> str:
+    if seen.forecast_ahead is None:
+        return ""
+    ahead = duration(seen.forecast_ahead.horizon_seconds)
+    peak = number(seen.forecast_ahead.value)
+    return f"{peak} is expected again within {ahead}: {step.after} stay, not {step.before}."
+
+
+def _noise(step: Step, _seen: Seen, params: TargetParams) -> str:
+    margin = f"{params.release_margin:.3g}"
+    return f"{step.before} could not carry a share of {margin} more demand (releaseMargin)."
+
+
+def _starting(step: Step, seen: Seen, _params: TargetParams) -> str:
+    if seen.fleet is None:
+        return ""
+    return f"{seen.fleet.starting} still start beside {seen.fleet.ready} ready: {step.after} stay."
+
+
+def _pace(step: Step, _seen: Seen, params: TargetParams) -> str:
+    limit = params.scale_down_limit
+    if limit is None:
+        return ""
+    most = str(limit.replicas) if limit.ratio is None else f"{limit.ratio:.0%}"
+    within = duration(limit.seconds)
+    return f"scaleDownLimit lets {most} go within {within}: {step.after}, not {step.before}."
+
+
+def _scheduled(step: Step, _seen: Seen, _params: TargetParams) -> str:
+    return f"A schedule or event wants {step.after} ready; without it {step.before} were wanted."
+
+
+def _fleet_unknown(step: Step, seen: Seen, _params: TargetParams) -> str:
+    wanted = "what runs" if seen.fleet is None else f"{seen.fleet.wanted} that run"
+    return f"No answer was ever given on evidence: of {wanted}, {step.after} are kept."
+
+
+def _tolerance(step: Step, _seen: Seen, params: TargetParams) -> str:
+    up, down = f"{params.hpa_tolerance:.0%}", f"{params.hpa_scale_down_tolerance:.0%}"
+    return f"The HPA ignores changes below {up} up, {down} down: {step.after}, not {step.before}."
+
+
+MOVED: dict[str, Callable[[Step, Seen, TargetParams], str]] = {
+    "keep_needed_again": _needed_again,
+    "hold_against_noise": _noise,
+    "hold_while_starting": _starting,
+    "limit_scale_down": _pace,
+    "scheduled_floor": _scheduled,
+    "hold_fleet_unknown": _fleet_unknown,
+    "pass_tolerance": _tolerance,
+}
 
 
 def evidence(state: str) -> str:

@@ -160,7 +160,7 @@ def _steps(decision: Decision, params: TargetParams) -> tuple[StepView, ...]:
             before_replicas=step.before,
             after_replicas=step.after,
             because=words.because(step, decision, params)
-            if step.before != step.after
+            if step.before != step.after or (step.rule == "cover_forecast" and not step.after)
             else words.WORDS.get(step.rule, ""),
         )
         for step in decision.steps

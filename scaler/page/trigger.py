@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from scaler.page.tree import tag
-from scaler.page.view import TriggerView
+from scaler.page.view import FIELDS, TriggerView
 from scaler.words import duration, number
 
 NOT_SHOWN = "(not shown: it came from the workload's environment)"
@@ -25,7 +25,7 @@ def trigger_rows(trigger: TriggerView) -> Iterator[tuple[str, str]]:
     """Yield each key with what was understood; for the terminal too."""
     yield "query", NOT_SHOWN if trigger.query is None else trigger.query
     yield "source", trigger.source
-    yield "threshold", f"{number(trigger.threshold)} of demand for each replica"
+    yield "threshold", _threshold(trigger)
     yield "leadTimeSeconds", _lead(trigger)
     yield "quantile", f"{trigger.quantile:g}"
     yield "warmFloor", str(trigger.warm_floor_replicas)
@@ -36,12 +36,19 @@ def trigger_rows(trigger: TriggerView) -> Iterator[tuple[str, str]]:
     yield "ignoreNullValues", "true: empty is zero" if trigger.is_empty_zero else "false"
     yield "timezone", trigger.time_zone
     yield "mode", trigger.mode
+    yield from trigger.given
+    yield from ((key, NOT_SHOWN) for key in trigger.hidden_keys if key not in FIELDS)
     if trigger.auth_modes:
         yield "authModes", ", ".join(trigger.auth_modes)
     if trigger.n_custom_headers:
         yield "customHeaders", f"{trigger.n_custom_headers} (values not shown)"
     if trigger.n_query_parameters:
         yield "queryParameters", f"{trigger.n_query_parameters} (values not shown)"
+
+
+def _threshold(trigger: TriggerView) -> str:
+    text = f"{number(trigger.threshold)} of demand for each replica"
+    return f"auto; {text} until it is measured" if trigger.is_threshold_auto else text
 
 
 def _lead(trigger: TriggerView) -> str:

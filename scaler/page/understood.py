@@ -2,7 +2,7 @@
 
 from scaler.destinations import DEFAULT_PORTS, BadAddress, parse_address
 from scaler.metadata import Trigger
-from scaler.page.view import TriggerView
+from scaler.page.view import FIELDS, TriggerView
 
 NOT_SHOWN = "not shown"
 
@@ -34,6 +34,8 @@ def trigger_view(trigger: Trigger) -> TriggerView:
         n_custom_headers=len(query.headers),
         n_query_parameters=len(query.parameters),
         hidden_keys=tuple(sorted(names)),
+        is_threshold_auto=trigger.capacity_queries is not None,
+        given=tuple((key, text) for key, text in trigger.given if key not in FIELDS),
     )
 
 

@@ -83,6 +83,14 @@ class ForecastView:
     method: str
 
 
+# Keys that fields of `TriggerView` show, defaults and all.
+FIELDS = frozenset(
+    {"query", "serverAddress", "threshold", "activationThreshold", "warmFloor", "maxReplicas"}
+    | {"leadTimeSeconds", "quantile", "historyDays", "stepSeconds", "staleAfterSeconds", "timezone"}
+    | {"mode", "onStale", "ignoreNullValues", "authModes", "customHeaders", "queryParameters"}
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerView:
     """The trigger as it was understood. None in place of text that is not shown."""
@@ -107,6 +115,8 @@ class TriggerView:
     n_custom_headers: int
     n_query_parameters: int
     hidden_keys: tuple[str, ...]  # keys whose value is not shown
+    is_threshold_auto: bool = False
+    given: tuple[tuple[str, str], ...] = ()  # keys that no field above shows, as given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

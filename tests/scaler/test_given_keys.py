@@ -1,0 +1,59 @@
+"""The trigger as understood names every key that is given; the newer rules give numbers."""
+
+from xml.etree.ElementTree import tostring
+
+from scaler.metadata import parse
+from scaler.page.trigger import NOT_SHOWN, trigger_panel, trigger_rows
+from scaler.page.understood import trigger_view
+from scaler.params import Mode, ScaleDownLimit
+from scaler.policy import decide
+from scaler.types import Evidence, PolicyState, Seen, Step
+from scaler.words import because
+
+GIVEN = {
+    "scheduledFloors": "4 for 10h from 0 8 * * MON-FRI",
+    "releaseMargin": "0.1",
+    "scaleDownLimit": "2/5m",
+    "hpaTolerance": "0.1",
+    "proveDays": "9",
+}
+BASE = {"query": "up", "threshold": "10"}
+
+
+def test_each_given_key_is_shown_as_given() -> None:
+    rows = dict(trigger_rows(trigger_view(parse({**BASE, **GIVEN}))))
+    assert {key: rows[key] for key in GIVEN} == GIVEN
+    assert "releaseMargin" not in dict(trigger_rows(trigger_view(parse(BASE))))
+
+
+def test_secrets_and_values_of_the_environment_are_named_alone() -> None:
+    metadata = {**BASE, "customHeaders": "X-Key=hush", "leadingQueriesFromEnv": "hush_total"}
+    view = trigger_view(parse(metadata))
+    assert dict(trigger_rows(view))["leadingQueries"] == NOT_SHOWN
+    assert "hush" not in repr(view)
+
+
+def test_what_is_given_is_escaped() -> None:
+    panel = trigger_panel(trigger_view(parse({**BASE, "leadingQueries": "sum(a) < 2"})))
+    assert panel is not None
+    assert "sum(a) &lt; 2" in tostring(panel, encoding="unicode")
+
+
+def test_the_newer_rules_give_their_numbers() -> None:
+    params = parse({**BASE, **GIVEN}).params
+    assert params.scale_down_limit == ScaleDownLimit(seconds=300, replicas=2)
+    seen = Seen(as_of=0.0, evidence=Evidence.FRESH, observed_demand=5.0, observed_at=0.0)
+    _, decision = decide(PolicyState(), seen, params)
+    said = because(Step(rule="limit_scale_down", before=1, after=6), decision, params)
+    assert said == "scaleDownLimit lets 2 go within 5 min: 6, not 1."
+    said = because(Step(rule="pass_tolerance", before=10, after=12), decision, params)
+    assert said == "The HPA ignores changes below 10% up, 0% down: 12, not 10."
+
+
+def test_a_mode_that_leaves_the_forecast_out_says_so() -> None:
+    params = parse({**BASE, "mode": "observe"}).params
+    assert params.mode is Mode.OBSERVE
+    seen = Seen(as_of=0.0, evidence=Evidence.FRESH, observed_demand=5.0, observed_at=0.0)
+    _, decision = decide(PolicyState(), seen, params)
+    said = because(Step(rule="cover_forecast", before=0, after=0), decision, params)
+    assert said == "mode: observe leaves the forecast out of the answer."
