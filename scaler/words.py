@@ -54,7 +54,7 @@ def replicas(count: int) -> str:
     return f"{count} replica" if count == 1 else f"{count} replicas"
 
 
-def because(  # noqa: PLR0911 - one sentence for each rule
+def because(
     step: Step, decision: Decision, params: TargetParams
 ) -> str:
     """Return why a rule moved the count, with its numbers; its sentence where it has none."""
