@@ -65,7 +65,7 @@ def because(
     return _bound(step, decision, params)
 
 
-def _bound(step: Step, decision: Decision, params: TargetParams) -> str:
+def _bound(step: Step, decision: Decision, params: TargetParams) -> str:  # noqa: PLR0911 - a sentence each
     seen = decision.seen
     share = f"at {number(decision.threshold)} a replica"
     if step.rule == "cover_forecast" and seen.forecast is not None:
