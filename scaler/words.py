@@ -54,9 +54,7 @@ def replicas(count: int) -> str:
     return f"{count} replica" if count == 1 else f"{count} replicas"
 
 
-def because(
-    step: Step, decision: Decision, params: TargetParams
-) -> str:
+def because(step: Step, decision: Decision, params: TargetParams) -> str:
     """Return why a rule moved the count, with its numbers; its sentence where it has none."""
     if step.rule == "cover_forecast" and params.mode is Mode.OBSERVE and not step.after:
         return f"mode: {params.mode} leaves the forecast out of the answer."

@@ -1,4 +1,4 @@
-"""What other parts know of a target is shown as soon as it is there, by its names alone."""
+"""What other parts know of a target is shown as soon as it is there."""
 
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -26,7 +26,7 @@ ROW = SimpleNamespace(
 
 
 def target(**more: Any) -> Any:
-    return SimpleNamespace(**more)
+    return SimpleNamespace(**{"ledger": None, "view": None, **more})
 
 
 def test_a_target_that_nobody_keeps_books_of_has_none() -> None:
