@@ -29,7 +29,8 @@ def test_the_base_install_carries_neither_torch_nor_vllm_nor_a_plotting_library(
         assert not [line for line in base if line.lower().startswith(name)]
 
 
-BY_NAME = ("forecasting.boosted",)  # asked for by name alone, and says what to install
+# Asked for by name alone: the one says what to install, the other takes a second to import.
+BY_NAME = ("forecasting.boosted", "forecasting.holt_winters")
 
 
 def test_every_base_module_is_imported_without_what_only_extras_bring() -> None:
