@@ -141,7 +141,7 @@ class Controller:
     async def _start_round(self, as_of: float) -> None:
         """Start a tick for each target, spread out so that calls are answered in between.
 
-        A thousand ticks one after the other held calls up for 0.7 s (p99, benchmarks/rpc.py).
+        A thousand ticks one after the other would make calls wait for all of them.
         """
         self._round_at = self._clock.monotonic()
         self._board.drop_forgotten(self._round_at, self._settings.forget_after_seconds)
