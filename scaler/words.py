@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from math import isnan
 
+from scaler.capacity import replicas_for
 from scaler.params import Mode, TargetParams
 from scaler.policy import RULES
 from scaler.types import Decision, Evidence, Limit, Seen, Step
@@ -56,11 +57,21 @@ def replicas(count: int) -> str:
 
 def because(step: Step, decision: Decision, params: TargetParams) -> str:
     """Return why a rule moved the count, with its numbers; its sentence where it has none."""
-    if step.rule == "cover_forecast" and params.mode is Mode.OBSERVE and not step.after:
-        return f"mode: {params.mode} leaves the forecast out of the answer."
+    if step.rule == "cover_forecast" and _is_left_out(step, decision, params):
+        until = "" if params.mode is Mode.OBSERVE else " for now"
+        return f"mode: {params.mode} leaves the forecast out of the answer{until}."
     if step.rule in MOVED and step.after != step.before:
         return MOVED[step.rule](step, decision.seen, params) or WORDS[step.rule]
     return _bound(step, decision, params)
+
+
+def _is_left_out(step: Step, decision: Decision, params: TargetParams) -> bool:
+    """Whether the mode in force observes: with `prove` and `advise` the count alone tells."""
+    if params.mode is Mode.PREDICT or step.after:
+        return False
+    forecast = decision.seen.forecast
+    needed = 0 if forecast is None else replicas_for(forecast.value, decision.threshold)
+    return params.mode is Mode.OBSERVE or needed > 0
 
 
 def _bound(step: Step, decision: Decision, params: TargetParams) -> str:  # noqa: PLR0911 - a sentence each

@@ -1,7 +1,11 @@
 """The trigger as understood names every key that is given; the newer rules give numbers."""
 
+from dataclasses import replace
 from xml.etree.ElementTree import tostring
 
+import pytest
+
+from forecasting.forecast import Forecast
 from scaler.metadata import parse
 from scaler.page.trigger import NOT_SHOWN, trigger_panel, trigger_rows
 from scaler.page.understood import trigger_view
@@ -57,3 +61,31 @@ def test_a_mode_that_leaves_the_forecast_out_says_so() -> None:
     _, decision = decide(PolicyState(), seen, params)
     said = because(Step(rule="cover_forecast", before=0, after=0), decision, params)
     assert said == "mode: observe leaves the forecast out of the answer."
+
+
+EXPECTED = "At most 55 is expected in the next 5 min"
+
+
+@pytest.mark.parametrize(
+    ("mode", "in_force", "said"),
+    [
+        ("prove", "observe", "mode: prove leaves the forecast out of the answer for now."),
+        ("advise", "observe", "mode: advise leaves the forecast out of the answer for now."),
+        (
+            "prove",
+            "predict",
+            "At most 55 is expected in the next 5 min; at 10 a replica that needs 6.",
+        ),
+    ],
+)
+def test_a_proof_tells_by_the_count_whether_the_forecast_is_in_the_answer(
+    mode: str, in_force: str, said: str
+) -> None:
+    params = parse({**BASE, "threshold": "10", "mode": mode}).params
+    ahead = Forecast(issued_at=0.0, horizon_seconds=300.0, level=0.95, value=55.0, method="test")
+    seen = Seen(
+        as_of=0.0, evidence=Evidence.FRESH, observed_demand=5.0, observed_at=0.0, forecast=ahead
+    )
+    _, decision = decide(PolicyState(), seen, replace(params, mode=Mode(in_force)))
+    [step] = [each for each in decision.steps if each.rule == "cover_forecast"]
+    assert because(step, decision, params) == said
