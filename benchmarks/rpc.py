@@ -112,7 +112,11 @@ def started(kind: str, n_targets: int) -> Iterator[Server]:
     finally:
         os.killpg(process.pid, signal.SIGCONT)
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def measured(server: Server, mode: str, n_targets: int) -> Figures:

@@ -108,9 +108,18 @@ class StartedForecasts(ProcessForecasts):
 
     is_filled = False
 
-    async def fit(self, forecaster: Forecaster, past: Series, task: Task) -> Model:
+    async def fit(
+        self,
+        forecaster: Forecaster,
+        past: Series,
+        task: Task,
+        *,
+        previous: Model | None = None,
+        has_drifted: bool = False,
+    ) -> Model:
         """Fit, or during the start hand out the one fit."""
-        return await super().fit(forecaster if self.is_filled else StartForecaster(), past, task)
+        chosen = forecaster if self.is_filled else StartForecaster()
+        return await super().fit(chosen, past, task, previous=previous, has_drifted=has_drifted)
 
 
 _first: list[FittedForecaster] = []
