@@ -37,6 +37,7 @@ METRICS = pb.GetMetricsResponse(
 )
 ACTIVE = pb.IsActiveResponse(result=True)
 STEP_SECONDS = 60.0
+QUIET_SECONDS = 35.0  # two ticks without a fit
 HISTORY_SECONDS = 40 * 86_400.0
 
 
@@ -57,7 +58,7 @@ class BareServicer(pb_grpc.ExternalScalerServicer):
 
 
 class SharedSource:
-    """A memory source that gives every target a share of one series, copied as a whole.
+    """A memory source that gives every target the same series, so that one fit is right for all.
 
     `MemoryHistorySource` looks up each point by itself, half a minute for 1,000 histories.
     """
@@ -75,12 +76,12 @@ class SharedSource:
         return Series(
             start_at=start_at,
             step_seconds=query.step_seconds,
-            values=self._values[first : last + 1] * _share(query),
+            values=self._values[first : last + 1],
         )
 
     async def read_instant(self, query: DemandQuery, *, at: float) -> float:
         """Return demand at `at`."""
-        return float(self._values[self._place(at)]) * _share(query)
+        return float(self._values[self._place(at)])
 
     async def close(self) -> None:
         """Do nothing."""
@@ -95,9 +96,9 @@ class StartForecaster:
 
     def fit(self, history: Series, task: Task) -> FittedForecaster:
         """Return the first model, fitted once in each process that fits."""
-        if not _first:
-            _first.append(default_forecaster().fit(history, task))
-        return _first[0]
+        if task.horizon_seconds not in _first:
+            _first[task.horizon_seconds] = default_forecaster().fit(history, task)
+        return _first[task.horizon_seconds]
 
 
 class StartedForecasts(ProcessForecasts):
@@ -107,6 +108,7 @@ class StartedForecasts(ProcessForecasts):
     """
 
     is_filled = False
+    fitted_at = 0.0  # monotonic seconds of the last fit
 
     async def fit(
         self,
@@ -119,14 +121,11 @@ class StartedForecasts(ProcessForecasts):
     ) -> Model:
         """Fit, or during the start hand out the one fit."""
         chosen = forecaster if self.is_filled else StartForecaster()
+        self.fitted_at = time.monotonic()
         return await super().fit(chosen, past, task, previous=previous, has_drifted=has_drifted)
 
 
-_first: list[FittedForecaster] = []
-
-
-def _share(query: DemandQuery) -> float:
-    return 0.5 + int(query.query.removeprefix("demand")) % 100 / 100.0
+_first: dict[float, FittedForecaster] = {}  # by window
 
 
 async def serve_bare(stop: asyncio.Event) -> None:
@@ -155,27 +154,29 @@ async def serve_prewarm(stop: asyncio.Event, n_targets: int) -> None:
         forecasts=forecasts,
     ) as service:
         started_at = time.monotonic()
-        await fill(service, n_targets)
+        await fill(service, forecasts, n_targets)
         forecasts.is_filled = True
         report(port=service.grpc_port, seconds_to_fill=round(time.monotonic() - started_at, 1))
         await stop.wait()
 
 
-async def fill(service: Service, n_targets: int) -> None:
-    """Let the board see each target, and return once all have a forecast."""
+async def fill(service: Service, forecasts: StartedForecasts, n_targets: int) -> None:
+    """Let the board see each target, and return once the fits of the start are over."""
     for number in range(n_targets):
         service.board.find(
             namespace_of(number), name_of(number), metadata(number), time.monotonic()
         )
         await asyncio.sleep(0)
-    while not all_forecast(service.board):  # noqa: ASYNC110 - the board tells nobody
+    quiet_from = 0.0
+    while not all_forecast(service.board) or time.monotonic() < quiet_from:  # noqa: ASYNC110 - the board tells nobody
         await asyncio.sleep(0.5)
+        quiet_from = forecasts.fitted_at + QUIET_SECONDS
 
 
 def all_forecast(board: Board) -> bool:
-    """Return whether every target was decided with a forecast."""
-    snapshots = [target.snapshot for target in board]
-    return all(s is not None and s.decision.seen.forecast is not None for s in snapshots)
+    """Return whether every target was decided with both of its forecasts."""
+    seens = [None if t.snapshot is None else t.snapshot.decision.seen for t in board]
+    return all(s is not None and s.forecast and s.forecast_ahead for s in seens)
 
 
 def report(**figures: float) -> None:

@@ -14,6 +14,8 @@ MIN_APART_SECONDS = 4 * 3600.0  # from what was learnt until a refit may be aske
 MIN_OUTCOMES = 12
 LOSS_RATIO = 3.0  # of the mean loss relative to the peaks; storms of noise stay below
 LEAST_COVERAGE_RATIO = 0.5  # of the level
+# Below it an ordinary rise or fall of three hours is above or under every bound: held says nothing.
+COVERED_FROM_LEVEL = 0.8
 
 
 def has_drifted(record: Record, *, fitted_at: float, now: float, level: float) -> bool:
@@ -29,7 +31,7 @@ def has_drifted(record: Record, *, fitted_at: float, now: float, level: float) -
     before = known & (record.at <= max(now - RECENT_SECONDS, fitted_at))
     if min(np.count_nonzero(recent), np.count_nonzero(before)) < MIN_OUTCOMES:
         return False
-    if held[recent].mean() < LEAST_COVERAGE_RATIO * level:
+    if level >= COVERED_FROM_LEVEL and held[recent].mean() < LEAST_COVERAGE_RATIO * level:
         return True
     worse = _relative(losses, record.peaks, recent)
     usual = _relative(losses, record.peaks, before)

@@ -377,12 +377,21 @@ class Controller:
         fit_at = fit_boundary(target.key.digest, reading.series, work.as_of, self._settings)
         read = (work.history.is_complete, work.companions.n_complete)
         due = (fit_at, *read, work.lead_seconds)
-        has_drifted = work.has_drifted or work.ahead.has_drifted
+        has_drifted = self._may_answer_drift(work)
         if due != work.fitted or has_drifted:
             work.fitted = due  # before the fit: one that fails is tried again next period only
             until = reading.series.end_at if has_drifted else fit_at
             past = last_days(reading.series, until, work.trigger.params)
             work.fit = self._spawn(self._fit(target, work, work.companions.beside(past)))
+
+    def _may_answer_drift(self, work: Work) -> bool:
+        """Return whether to fit for a drift: now and then, whatever the forecaster says."""
+        if not (work.has_drifted or work.ahead.has_drifted):
+            return False
+        if work.as_of - work.drift_fitted_at < self._settings.refit_seconds_when_young:
+            return False
+        work.drift_fitted_at = work.as_of
+        return True
 
     async def _fit(self, target: Target, work: Work, past: Series) -> None:
         task = task_of(work.trigger, self._settings, work.as_of, work.lead_seconds)

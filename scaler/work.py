@@ -69,6 +69,7 @@ class Work:
     learn: asyncio.Task[None] | None = None
     # The last fit's boundary, what was read then, and the lead time that it was made for.
     fitted: tuple[float, bool, int, float] | None = None
+    drift_fitted_at: float = float("-inf")  # as of the last fit that a drift asked for
     lead_time: LeadTime | None = None  # as measured; kept while the cluster doesn't answer
     lead_rests_on: tuple[Starts, Pace, int, int] | None = None
     stepped_seconds: float | None = None

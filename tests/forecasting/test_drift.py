@@ -66,3 +66,12 @@ def test_a_refit_on_drift_learns_up_to_the_last_full_hour(
     fitted = MIXTURE.fit(history, task(), has_drifted=True)
     assert fitted.model.at == history.end_at // 3600 * 3600
     assert MIXTURE.fit(history, task(), previous=fitted).model.at == fitted.model.at
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_a_steady_rhythm_is_no_drift_at_any_time_of_day(level: float, task: MakeTask) -> None:
+    rng = np.random.default_rng(1)
+    days = np.arange(9 * 288) / 288.0
+    values = rng.poisson((60.0 + 30.0 * np.sin(2 * np.pi * days)) * 60.0) / 60.0
+    history = Series(start_at=1_767_571_200.0, step_seconds=300.0, values=values)
+    assert asked_for_refits(history, task(level=level), from_point=8 * 288 + 1) == []

@@ -147,3 +147,38 @@ async def test_a_model_that_has_lost_its_footing_is_fitted_anew_from_all_that_is
         await rig.tick(30)
     assert any(learner.asked)
     assert sum(learner.asked) <= 5, "once an hour, and not at each tick"
+
+
+@dataclass(frozen=True)
+class Restless(Unsteady):
+    """Asks for a refit whenever it is asked, however new it is."""
+
+    def needs_refit(self, history: Series) -> bool:
+        del history
+        return True
+
+
+@dataclass(frozen=True)
+class RestlessLearner(Learner):
+    def fit(
+        self,
+        history: Series,
+        task: Task,
+        *,
+        previous: FittedForecaster | None = None,
+        has_drifted: bool = False,
+    ) -> Restless:
+        del previous
+        self.asked.append(has_drifted)
+        return Restless(task=task, until_at=history.end_at)
+
+
+async def test_no_forecaster_can_ask_for_a_storm_of_refits() -> None:
+    learner = RestlessLearner()
+    settings = ControllerSettings(tick_seconds=300.0, forget_after_seconds=1e9)
+    async with started_rig(source=days(), forecaster=learner, controller_settings=settings) as rig:
+        await rig.observe(rig.ref(**KEYS))
+        learner.asked.clear()
+        await rig.tick(30)  # two and a half hours
+    # Two models, each once an hour for the drift and once an hour for its age; a storm were 60.
+    assert 1 <= sum(learner.asked) <= 2 * (3 + 3)
