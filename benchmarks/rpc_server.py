@@ -79,7 +79,7 @@ class SharedSource:
             values=self._values[first : last + 1],
         )
 
-    async def read_instant(self, query: DemandQuery, *, at: float) -> float:
+    async def read_instant(self, query: DemandQuery, *, at: float) -> float:  # noqa: ARG002 - the port's
         """Return demand at `at`."""
         return float(self._values[self._place(at)])
 
@@ -168,7 +168,7 @@ async def fill(service: Service, forecasts: StartedForecasts, n_targets: int) ->
         )
         await asyncio.sleep(0)
     quiet_from = 0.0
-    while not all_forecast(service.board) or time.monotonic() < quiet_from:  # noqa: ASYNC110 - the board tells nobody
+    while not all_forecast(service.board) or time.monotonic() < quiet_from:
         await asyncio.sleep(0.5)
         quiet_from = forecasts.fitted_at + QUIET_SECONDS
 
