@@ -43,7 +43,9 @@ class Policy(Protocol):
     """What stands behind a trigger. Deterministic; may keep state from tick to tick."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The word for it in tables, plots and files."""
+        ...
 
     def metrics(self, seen: Observation) -> tuple[Metric, ...]:
         """Return a metric for each trigger, at least one. The HPA takes the largest proposal."""
@@ -58,9 +60,13 @@ class DirectPolicy(Protocol):
     """A policy that sets replicas itself, past KEDA and the HPA: static fleets and the oracle."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The word for it in tables, plots and files."""
+        ...
 
-    def replicas(self, at: float) -> int: ...
+    def replicas(self, at: float) -> int:
+        """Return what `spec.replicas` is to be from `at` on."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +96,14 @@ class Plant(Protocol):
         """Serve what arrives before `until`."""
         ...
 
-    def observe(self) -> Observation: ...
+    def observe(self) -> Observation:
+        """Return what a scrape shows at the present moment."""
+        ...
 
     def scale(self, replicas: int) -> None:
         """Set `spec.replicas` at the present moment; pods start, or drain and end."""
         ...
 
-    def outcome(self) -> Outcome: ...
+    def outcome(self) -> Outcome:
+        """Return the whole run so far."""
+        ...
