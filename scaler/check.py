@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from prometheus_client import CollectorRegistry
 
+import scaler.controller
 from forecasting.arrays import FloatVector
 from forecasting.leading import LeadingGain
 from forecasting.series import Series
@@ -327,11 +328,11 @@ class _Failures(logging.Handler):
         self.first: BaseException | None = None
 
     def __enter__(self) -> Self:
-        logging.getLogger(Controller.__module__).addHandler(self)
+        logging.getLogger(scaler.controller.__name__).addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger(Controller.__module__).removeHandler(self)
+        logging.getLogger(scaler.controller.__name__).removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         if self.first is None and record.exc_info is not None:

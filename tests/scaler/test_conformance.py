@@ -158,7 +158,7 @@ async def test_row_18_both_calls_of_a_poll_answer_from_one_snapshot(rig: Rig) ->
     assert await rig.value(rig.ref()) == 0
     [target] = list(rig.service.board)
     rig.clock.advance(1.0)  # a tick publishes between the two calls of this poll
-    await rig.service.controller._tick(
+    await rig.service.controller._ticks.run(
         target, rig.service.controller._works[target], rig.clock.now() + 60
     )
     assert target.snapshot is not None

@@ -1,0 +1,157 @@
+"""The forecasting side of a tick: models fitted in the background, and what they say."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias
+
+from forecasting.forecast import Forecast, NotEnoughHistory
+from forecasting.forecaster import Forecaster, Task
+from forecasting.keeping import FORMAT
+from forecasting.series import Series
+from forecasting.state import BadState
+from scaler.board import Target
+from scaler.books.books import Books
+from scaler.controller.notes import names
+from scaler.errors import WorkerLost
+from scaler.history import Reading
+from scaler.leading_notes import note_gains
+from scaler.ports import Forecasts, Model
+from scaler.settings import ControllerSettings
+from scaler.telemetry import TickTelemetry
+from scaler.work import (
+    Ahead,
+    Told,
+    Work,
+    fit_boundary,
+    forecaster_of,
+    last_days,
+    task_ahead,
+    task_of,
+)
+
+logger = logging.getLogger(__name__)
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+Conclude: TypeAlias = Callable[[Target, Work], Awaitable[None]]
+
+
+class Models:
+    """Fits, asks and restores the models of targets."""
+
+    def __init__(
+        self,
+        forecaster: Forecaster,
+        forecasts: Forecasts,
+        *,
+        settings: ControllerSettings,
+        telemetry: TickTelemetry,
+        books: Books,
+        keeps_models: bool,
+    ) -> None:
+        self._forecaster = forecaster
+        self._forecasts = forecasts
+        self._settings = settings
+        self._telemetry = telemetry
+        self._books = books
+        self._keeps_models = keeps_models  # 0.3 MB each: only where they outlive this process
+
+    async def forecast(
+        self, target: Target, work: Work, reading: Reading | None, asked: Work | Ahead
+    ) -> Forecast | None:
+        """Return what the model of `asked` says, the work itself or the window ahead of it."""
+        model = asked.model
+        if reading is None or model is None:
+            return None
+        series = last_days(reading.series, reading.series.end_at, work.trigger.params)
+        series = work.companions.beside(series)
+        if asked.told is not None and asked.told.holds_for(model, series):
+            return asked.told.forecast
+        try:
+            answer = await self._forecasts.forecast(model, series)
+        except NotEnoughHistory:
+            return None
+        except WorkerLost:
+            if asked.model is model:
+                work.lose_model()
+            return None
+        except Exception:  # a forecaster that fails costs the forecast, not the answer
+            logger.exception("forecast failed", extra=names(target))
+            self._telemetry.failures.inc()
+            return None
+        asked.told = Told(model, series, answer.forecast)
+        asked.has_drifted = answer.needs_refit
+        return answer.forecast
+
+    def start_fit_if_due(
+        self, target: Target, work: Work, *, spawn: Spawn, conclude: Conclude
+    ) -> None:
+        """Start a fit at its boundary or after a drift; `conclude` decides on what it gives."""
+        reading = work.history.last_reading
+        if reading is None or work.is_fitting():
+            return
+        fit_at = fit_boundary(target.key.digest, reading.series, work.as_of, self._settings)
+        read = (work.history.is_complete, work.companions.n_complete)
+        due = (fit_at, *read, work.lead_seconds)
+        has_drifted = self._may_answer_drift(work)
+        if due != work.fitted or has_drifted:
+            work.fitted = due  # before the fit: one that fails is tried again next period only
+            until = reading.series.end_at if has_drifted else fit_at
+            past = last_days(reading.series, until, work.trigger.params)
+            work.fit = spawn(self._fit(target, work, work.companions.beside(past), conclude))
+
+    def _may_answer_drift(self, work: Work) -> bool:
+        """Return whether to fit for a drift: now and then, whatever the forecaster says."""
+        if not (work.has_drifted or work.ahead.has_drifted):
+            return False
+        if work.as_of - work.drift_fitted_at < self._settings.refit_seconds_when_young:
+            return False
+        work.drift_fitted_at = work.as_of
+        return True
+
+    async def _fit(self, target: Target, work: Work, past: Series, conclude: Conclude) -> None:
+        task = task_of(work.trigger, self._settings, work.as_of, work.lead_seconds)
+        forecaster = forecaster_of(self._forecaster, work.trigger.plan)
+        try:
+            model = await self._fit_on(forecaster, past, task, work)
+            if self._keeps_models and (payload := await self._forecasts.save(model)) is not None:
+                self._books.keep_model(target, form=FORMAT, payload=payload)
+            note_gains(target, names(target), model.gains)
+            await conclude(target, work)
+            ahead = task_ahead(task, work.trigger.params)
+            if ahead is not None:
+                await self._fit_on(forecaster, past, ahead, work.ahead)
+                await conclude(target, work)
+        except WorkerLost:
+            work.fitted = None  # not this target's fault: the next tick tries again
+            self._telemetry.failures.inc()
+        except Exception:
+            logger.exception("fit failed", extra=names(target))
+            self._telemetry.failures.inc()
+
+    async def _fit_on(
+        self, forecaster: Forecaster, past: Series, task: Task, asked: Work | Ahead
+    ) -> Model:
+        """Fit anew, from the model before it on."""
+        has_drifted, asked.has_drifted = asked.has_drifted, False  # if it fails: next period
+        model = asked.model = await self._forecasts.fit(
+            forecaster, past, task, previous=asked.model, has_drifted=has_drifted
+        )
+        self._telemetry.fit_seconds.observe(model.fit_seconds)
+        return model
+
+    async def restore(self, target: Target, work: Work) -> None:
+        """Take up the model of an earlier run, so that the first look has a forecast already."""
+        blob, work.remembered_model = work.remembered_model, None
+        if blob is None or blob.format != FORMAT or work.model is not None:
+            return
+        plan = work.trigger.plan
+        task = task_of(work.trigger, self._settings, work.as_of, work.lead_seconds)
+        leading = tuple(name for name, _ in plan.leading)
+        forecaster = forecaster_of(self._forecaster, plan)
+        try:
+            work.model = await self._forecasts.restore(blob.payload, forecaster, task, leading)
+        except (BadState, WorkerLost) as exc:
+            logger.info("model not remembered", extra={**names(target), "why": str(exc)})
+        else:
+            logger.info("model remembered", extra=names(target))
