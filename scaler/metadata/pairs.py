@@ -10,7 +10,7 @@ LOWEST_QUANTILE, HIGHEST_QUANTILE = 0.5, 0.999
 
 
 class Keys(Protocol):
-    """The keys that are looked at here; `scaler.metadata.TriggerMetadata` has them."""
+    """The keys that are looked at here; `scaler.metadata.keys.TriggerMetadata` has them."""
 
     @property
     def threshold(self) -> float | None: ...  # noqa: D102
