@@ -10,7 +10,7 @@ Rules (KEDA 2.20 and 2.21, `external` and `external-push` triggers)
   become milli-units through three decimals.
 - Every value of an answer counts, whatever its name: the HPA adds them up.
 
-What follows from an answer is in `hpa` (the HPA's arithmetic) and `activation` (KEDA's own).
+What follows from an answer, in the HPA's arithmetic and KEDA's own, is in `autoscaling`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

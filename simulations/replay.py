@@ -18,9 +18,9 @@ from scaler.board import Board, Target
 from scaler.ports import HistorySource
 from scaler.service import Service, running
 from scaler.settings import ControllerSettings, ServerSettings
+from simulations.autoscaling import Behavior, ScaledObjectSpec, scale_up
 from simulations.deployment import Deployment
 from simulations.fleet import warm
-from simulations.hpa import HpaSpec
 from simulations.keda_client import ADDRESS_KEY, KedaClient
 from simulations.moments import Moment, Terms
 from simulations.pace import Pace
@@ -93,11 +93,11 @@ def _scaler(stage: Stage, pace: Pace) -> AbstractAsyncContextManager[Service]:
 
 
 def _deployment(client: KedaClient, terms: Terms) -> Deployment:
-    spec = HpaSpec(
+    spec = ScaledObjectSpec(
         min_replicas=terms.warm_floor,
         max_replicas=terms.max_replicas,
-        scale_up_tolerance=0.0,  # as the README advises: the default swallows steps up to 10 %
-        is_behavior_set=True,
+        # As the README advises: the default swallows steps up to 10 %.
+        behavior=Behavior(up=scale_up(tolerance=0.0)),
     )
     fleet = warm(terms.warm_floor, since=terms.start_at)
     return Deployment(client, spec, fleet, lead_time_seconds=terms.lead_time_seconds)

@@ -13,18 +13,26 @@ from scaler.params import TargetParams
 from scaler.policy import decide
 from scaler.reach import first_above, passes, reachable
 from scaler.types import Evidence, PolicyState, Seen
-from simulations.hpa import HpaSpec, propose
+from simulations.autoscaling.behavior import Behavior, scale_down, scale_up
+from simulations.autoscaling.proposals import proposed
+from simulations.autoscaling.spec import HpaSpec
+from simulations.ports import Metric
 
 ONE = 1_000  # a target of one replica, in milli-units
 MOST = 500
 TOLERANCES = [(0.0, 0.0), (0.1, 0.1), (0.0, 0.1), (0.1, 0.0), (0.05, 0.2), (1.0, 0.5)]
 
 
+def tolerant(up: float, down: float, *, floor: int = 1) -> HpaSpec:
+    behavior = Behavior(up=scale_up(tolerance=up), down=scale_down(tolerance=down))
+    return HpaSpec(min_replicas=floor, max_replicas=MOST, behavior=behavior)
+
+
 def hpa(asked: int, current: int, spec: HpaSpec) -> int:
     """Return the count to which the HPA goes from `current` when the metric says `asked`."""
     if current < spec.min_replicas or current > spec.max_replicas:
         current = min(max(current, spec.min_replicas), spec.max_replicas)
-    proposal = propose(asked * ONE, ONE, replicas=current, spec=spec)
+    proposal = proposed(Metric(asked * ONE, ONE), current, spec)
     return min(max(proposal, spec.min_replicas), spec.max_replicas)
 
 
@@ -32,7 +40,7 @@ def hpa(asked: int, current: int, spec: HpaSpec) -> int:
 def test_the_hpa_does_what_was_decided_for_every_current_and_wanted_count(
     up: float, down: float
 ) -> None:
-    spec = HpaSpec(max_replicas=MOST, scale_up_tolerance=up, scale_down_tolerance=down)
+    spec = tolerant(up, down)
     for current in range(MOST + 1):
         answers = [
             reachable(wanted, current=current, up=up, down=down, limit=MOST)
@@ -123,12 +131,7 @@ def test_the_whole_decision_is_what_the_hpa_then_does_and_stays(
         hpa_tolerance=up,
         hpa_scale_down_tolerance=down,
     )
-    spec = HpaSpec(
-        min_replicas=max(1, floor),
-        max_replicas=MOST,
-        scale_up_tolerance=up,
-        scale_down_tolerance=down,
-    )
+    spec = tolerant(up, down, floor=max(1, floor))
     seen = Seen(
         as_of=30.0,
         evidence=Evidence.FRESH,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from scaler.starts.grid import RATIO, stepped
 from scaler.starts.ramp import Pace, Policy, ScaleUp, Select, ramp_seconds, scaling_seconds
-from simulations.hpa import HpaSpec, HpaState, sync
+from simulations.autoscaling import Behavior, Fleet, HpaSpec, HpaState, sync
+from simulations.ports import Metric
 
 SET = ScaleUp(is_set=True)
 UNSET = ScaleUp()
@@ -60,19 +61,18 @@ def test_the_whole_way_to_twenty(current: int, pace: Pace, seconds: float, why: 
 
 
 @given(st.integers(1, 120), st.integers(1, 400), st.booleans())
-def test_the_ramp_is_that_of_the_demonstrations_hpa(
+def test_the_ramp_is_that_of_the_emulated_hpa(
     current: int,
     wanted: int,
     is_set: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    spec = HpaSpec(
-        max_replicas=1_000, is_behavior_set=is_set, scale_up_tolerance=0.0, scale_down_tolerance=0.0
-    )
+    behavior = Behavior() if is_set else None
+    spec = HpaSpec(max_replicas=1_000, behavior=behavior, tolerance=0.0)
     state, replicas, at = HpaState(), current, 0.0
+    asked = (Metric(wanted * 1_000, 1_000),)
     while replicas < wanted:
-        state, replicas = sync(
-            state, spec, at=at, replicas=replicas, usage_milli=wanted * 1_000, target_milli=1_000
-        )
+        fleet = Fleet(replicas, replicas, replicas)
+        state, replicas = sync(state, spec, asked, at=at, fleet=fleet)
         at += 15.0
     expected = max(0.0, at - 15.0)
     assert ramp_seconds(current, wanted, ScaleUp(is_set=is_set), 15.0) == expected
