@@ -33,4 +33,9 @@ def default_forecaster(*, extra_experts: tuple[Expert, ...] = ()) -> Forecaster:
     `extra_experts` join the mixture, for example those of `forecasting.plugins`. The companions
     of a history (`Series.leading`) join it too.
     """
-    return WithLeading(mixture=Mixture(experts=(*default_experts(), *extra_experts)))
+    return forecaster_of_experts((*default_experts(), *extra_experts))
+
+
+def forecaster_of_experts(experts: tuple[Expert, ...]) -> Forecaster:
+    """Return the forecaster that mixes these experts and the companions of a history."""
+    return WithLeading(mixture=Mixture(experts=experts))

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 import scaler.controller
 from forecasting.arrays import FloatVector
+from forecasting.forecaster import Forecaster
 from forecasting.leading import LeadingGain
 from forecasting.series import Series
 from scaler.adapters.forecasts_threads import ThreadForecasts
@@ -32,7 +33,7 @@ from scaler.capacity import MAX_REPLICAS
 from scaler.check_plan import plan_findings
 from scaler.controller import Controller
 from scaler.destinations import BadAddress, parse_address
-from scaler.errors import HistoryUnavailable
+from scaler.errors import BadExperts, HistoryUnavailable
 from scaler.history import merged, zeros_after
 from scaler.lint import lint
 from scaler.lint.facts import Facts
@@ -104,6 +105,7 @@ def run_check(
     takes_all_external: bool = False,
     shows_notes: bool = True,
     plot_hours: float = 6.0,
+    experts: str | None = None,
     stdin: BinaryIO | None = None,
     stdout: TextIO | None = None,
     open_with: OpenSource = open_source,
@@ -117,11 +119,16 @@ def run_check(
     report = Report(stdout or sys.stdout, shows_notes=shows_notes, plot_hours=plot_hours)
     now = SystemClock().now() if at is None else at
     worst = FINE
+    try:
+        forecaster = loaded_forecaster(experts)
+    except BadExperts as exc:
+        report.unusable(str(exc))
+        return UNUSABLE
     for name in files:
         try:
             data = _read(name, stdin or sys.stdin.buffer)
             manifest = read_manifest(data, takes_all_external=takes_all_external)
-            checked = _checked(manifest, source_flags, now, open_with)
+            checked = _checked(manifest, source_flags, now, open_with, forecaster)
         except Unreadable as exc:
             report.unreadable(name, exc)
             worst = UNUSABLE
@@ -140,12 +147,16 @@ def run_check(
 
 
 def _checked(
-    manifest: Manifest, flags: SourceFlags | None, now: float, open_with: OpenSource
+    manifest: Manifest,
+    flags: SourceFlags | None,
+    now: float,
+    open_with: OpenSource,
+    forecaster: Forecaster,
 ) -> Sequence[Checked]:
     checked = [check_object(each) for each in manifest.scaled_objects if each.prewarm_triggers]
     if flags is None:
         return checked
-    return asyncio.run(_decided(checked, flags, now, open_with))
+    return asyncio.run(_decided(checked, flags, now, open_with, forecaster))
 
 
 def check_object(scaled_object: ScaledObject) -> Checked:
@@ -224,7 +235,11 @@ class _Watched:
 
 
 async def _decided(
-    checked: Sequence[Checked], flags: SourceFlags, now: float, open_with: OpenSource
+    checked: Sequence[Checked],
+    flags: SourceFlags,
+    now: float,
+    open_with: OpenSource,
+    forecaster: Forecaster,
 ) -> list[Checked]:
     """Return the objects with what the server would answer for each trigger that is whole.
 
@@ -251,7 +266,7 @@ async def _decided(
             for read in filter(_is_whole, each.reads):
                 query = read.trigger.query.query if read.trigger is not None else ""
                 watched = _Watched(source, query, is_overridden=is_overridden)
-                outcome = await decide_now(each.scaled_object, read, watched, now)
+                outcome = await decide_now(each.scaled_object, read, watched, now, forecaster)
                 outcomes.append(_with_costs(outcome, seconds))
             decided.append(replace(each, outcomes=tuple(outcomes)))
     finally:
@@ -288,6 +303,7 @@ async def decide_now(
     read: ReadTrigger,
     source: "_Watched",
     now: float,
+    forecaster: Forecaster,
 ) -> Outcome:
     """Return what a server that has just started would answer, and what is to be said about it."""
     board = Board(max_targets=1, max_targets_per_namespace=1)
@@ -297,7 +313,7 @@ async def decide_now(
         controller = Controller(
             board,
             source,
-            loaded_forecaster(),
+            forecaster,
             clock,
             settings=ControllerSettings(head_seconds=MAX_READ_SECONDS, is_all_in_first_tick=True),
             telemetry=TickTelemetry(CollectorRegistry()),

@@ -60,6 +60,14 @@ SOURCE_OPTIONS = (
 )
 
 
+experts_option = option(
+    "--experts",
+    metavar="NAMES",
+    help="The experts that make the forecast, with commas between them: default, installed (those "
+    "of other distributions), or names such as boosted; default,installed without it.",
+)
+
+
 def source_options(command: Function) -> Function:
     """Add the options that say where demand is read."""
     for add in reversed(SOURCE_OPTIONS):
@@ -161,6 +169,7 @@ def source_options(command: Function) -> Function:
     help="A folder that holds ledgers, verdicts, last decisions and more, and is this scaler's "
     "alone. Without it all that ends with the process.",
 )
+@experts_option
 @click.option(
     "--kubernetes-events/--no-kubernetes-events",
     envvar="PREWARM_KUBERNETES_EVENTS",
@@ -215,14 +224,14 @@ def serve(**flags: Any) -> None:
       grpcurl -plaintext 127.0.0.1:6000 list
     """
     from scaler.adapters.prometheus_settings import BadConfiguration
-    from scaler.errors import NoCluster
+    from scaler.errors import BadExperts, NoCluster
     from scaler.serve import run_server
     from scaler.server import ServerError
     from scaler.sources import BadFlag
 
     try:
         run_server(flags)
-    except (BadConfiguration, BadFlag, NoCluster, ServerError) as exc:
+    except (BadConfiguration, BadExperts, BadFlag, NoCluster, ServerError) as exc:
         raise click.ClickException(str(exc)) from exc
 
 
@@ -235,6 +244,7 @@ def serve(**flags: Any) -> None:
 )
 @source_options
 @click.option("--at", metavar="TIME", help="With --query: decide as of this ISO time, not now.")
+@experts_option
 @click.option("--strict", is_flag=True, help="Let warnings fail, not only errors.")
 @click.option(
     "--all-external",
@@ -279,6 +289,7 @@ def check(context: click.Context, /, files: tuple[str, ...], **flags: Any) -> No
         takes_all_external=flags["all_external"],
         shows_notes=flags["notes"],
         plot_hours=flags["plot_hours"],
+        experts=flags["experts"],
     )
     context.exit(status)
 

@@ -15,6 +15,10 @@ class BadMetadata(ScalerError):  # noqa: N818 - named after what is wrong
         self.lines = tuple(lines)
 
 
+class BadExperts(ScalerError):  # noqa: N818 - named after what is wrong
+    """A choice of experts that can't be used; the message names what is allowed."""
+
+
 class HistoryUnavailable(ScalerError):  # noqa: N818 - a state, not a fault
     """A source that gave no usable answer.
 

@@ -40,7 +40,7 @@ MAX_PORT = 65_535
 
 
 def run_server(flags: Mapping[str, Any]) -> None:
-    """Serve until SIGTERM or SIGINT. Raises `ServerError`, `BadFlag` or `BadConfiguration`."""
+    """Serve until SIGTERM or SIGINT. Raises as in `commands.serve`."""
     set_up(flags["log_level"], as_json=flags["log_format"] == "json")
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -51,6 +51,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    forecaster = loaded_forecaster(flags["experts"])
     registry = new_registry()
     telemetry = TickTelemetry(registry)
     clock = _clock(flags)
@@ -70,7 +71,7 @@ async def _serve(flags: Mapping[str, Any]) -> None:
     async with running(
         cluster=open_cluster(flags, clock),
         source=source,
-        forecaster=loaded_forecaster(),
+        forecaster=forecaster,
         clock=clock,
         server_settings=_server_settings(flags),
         controller_settings=_controller_settings(flags),

@@ -16,9 +16,9 @@ from prometheus_client import (
 )
 from threadpoolctl import threadpool_limits
 
-from forecasting.default import default_forecaster
+from forecasting.default import forecaster_of_experts
 from forecasting.forecaster import Forecaster
-from forecasting.plugins import installed_experts
+from forecasting.plugins import USUAL, chosen_experts
 from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.adapters.memory import MemoryEventSink, MemoryStateStore
 from scaler.board import Board
@@ -27,6 +27,7 @@ from scaler.books.cluster import annotations_of, recall_starts
 from scaler.books.telemetry import BooksTelemetry, LedgerCollector
 from scaler.cluster_metrics import ClusterCollector
 from scaler.controller import Controller
+from scaler.errors import BadExperts
 from scaler.http import Application, HttpServer, probes
 from scaler.page.app import StatusPage
 from scaler.ports import Clock, Cluster, EventSink, Forecasts, HistorySource, StateStore
@@ -72,12 +73,17 @@ def one_blas_thread() -> AbstractContextManager[object]:
     return limited
 
 
-def loaded_forecaster() -> Forecaster:
-    """Return the default forecaster with the experts of installed distributions.
+def loaded_forecaster(experts: str | None = None) -> Forecaster:
+    """Return the forecaster of the named experts, see `plugins.chosen_experts`.
 
-    One that can't be loaded is logged and left out.
+    `experts` are names between commas; None: the default ones and those of installed distributions,
+    of which one that can't be loaded is logged and left out. Raises `BadExperts`.
     """
-    return default_forecaster(extra_experts=installed_experts(_left_out))
+    names = [name.strip() for name in experts.split(",")] if experts else USUAL
+    try:
+        return forecaster_of_experts(chosen_experts(names, _left_out))
+    except (ValueError, ModuleNotFoundError) as exc:
+        raise BadExperts(f"--experts: {exc}") from exc
 
 
 def _left_out(name: str, error: Exception) -> None:

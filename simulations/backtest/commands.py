@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from scaler.commands import source_options
+from scaler.commands import experts_option, source_options
 
 MISSING_EXTRA = "{what} needs {module}: pip install 'keda-prewarm[simulations]'"
 UNUSABLE, NO_GAIN = 2, 1
@@ -62,7 +62,7 @@ def input_options(command: Function) -> Function:
     """Add the options that say what is read and what a replica carries."""
     for add in reversed(INPUT_OPTIONS):
         command = add(command)
-    return source_options(command)
+    return source_options(experts_option(command))
 
 
 @click.command()

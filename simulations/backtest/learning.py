@@ -33,10 +33,13 @@ def learning_of(
     case: Case,
     days: Sequence[float],
     *,
+    full: Method,
     n_jobs: int = 1,
     advance: Advance = lambda _done, _all: None,
 ) -> Learning | None:
-    """Return what fewer days of history cost on the main question, at origins half an hour apart.
+    """Return what fewer days of history cost `full`, our method, on the main question.
+
+    Asked at origins half an hour apart.
 
     Only numbers of days that the history has before the scored span are tried; None without any.
     """
@@ -45,7 +48,7 @@ def learning_of(
     tried = [each for each in days if known_seconds > each * DAY_SECONDS]
     if not tried or not thinned.origins().size:
         return None
-    full, yardstick = every_method()[OURS], every_method()[CALIBRATED]
+    yardstick = every_method()[CALIBRATED]
     methods = [*(_shown(full, each) for each in tried), full, yardstick]
     bounds = ask_all([thinned], methods, n_jobs=n_jobs, advance=advance)
     asked = thinned.questions

@@ -7,6 +7,7 @@ from forecasting.baselines import last_value
 from forecasting.events import Happening, WithEvents
 from forecasting.forecaster import Forecaster
 from forecasting.rival_paths import Fourier, Gains, HoltWinters
+from scaler.errors import BadExperts
 from scaler.service import loaded_forecaster
 from simulations.backtest.errors import BadInput
 
@@ -40,17 +41,24 @@ class Method:
         return replace(self, forecaster=WithEvents(forecaster=self.forecaster, events=events))
 
 
-def every_method() -> dict[str, Method]:
-    """Return all methods by name, ours first."""
-    return {method.name: method for method in (*_ours(), *_rules(), *_paths())}
+def every_method(experts: str | None = None) -> dict[str, Method]:
+    """Return all methods by name, ours first, of these experts: names as in --experts.
+
+    Raises `BadInput`.
+    """
+    try:
+        forecaster = loaded_forecaster(experts)
+    except BadExperts as exc:
+        raise BadInput(str(exc)) from exc
+    return {method.name: method for method in (*_ours(forecaster), *_rules(), *_paths())}
 
 
-def _ours() -> tuple[Method, ...]:
+def _ours(forecaster: Forecaster) -> tuple[Method, ...]:
     return (
         Method(
             name=OURS,
             about="the scaler's own forecast: calibrated experts in a mixture",
-            forecaster=loaded_forecaster(),
+            forecaster=forecaster,
             heeds_quantile=True,
             is_slow=True,
             heeds_events=True,
@@ -111,9 +119,9 @@ def _paths() -> tuple[Method, ...]:
     )
 
 
-def chosen(flag: str, text: str | None) -> tuple[Method, ...]:
+def chosen(flag: str, text: str | None, *, experts: str | None = None) -> tuple[Method, ...]:
     """Return the methods that a list between commas names, all of them without one."""
-    known = every_method()
+    known = every_method(experts)
     if text is None:
         return tuple(known.values())
     names = list(dict.fromkeys(name.strip() for name in text.split(",")))

@@ -12,12 +12,12 @@ import numpy as np
 
 from forecasting.arrays import read_only
 from forecasting.forecast import Forecast, NotEnoughHistory
-from forecasting.forecaster import Task
+from forecasting.forecaster import Forecaster, Task
 from forecasting.path import Path, PathTask, path
 from forecasting.several import fit_all, forecast_all
 from forecasting.windows import n_steps
 from scaler.capacity import replicas_for
-from scaler.service import loaded_forecaster, one_blas_thread
+from scaler.service import one_blas_thread
 from scaler.work import forecaster_of
 from simulations.backtest.case import Terms
 from simulations.backtest.errors import BadInput
@@ -123,6 +123,7 @@ def look_ahead(
     given: Input,
     terms: Terms,
     *,
+    forecaster: Forecaster,
     horizons_seconds: Sequence[float],
     quantiles: Sequence[float],
     lead_time_seconds: float,
@@ -144,7 +145,6 @@ def look_ahead(
         for level in sorted({*quantiles, quantile})
         for horizon in sorted({*horizons_seconds, window})
     ]
-    forecaster = loaded_forecaster()
     if given.trigger is not None:
         forecaster = forecaster_of(forecaster, given.trigger.plan)
     with one_blas_thread():

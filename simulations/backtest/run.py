@@ -101,6 +101,7 @@ def backtest_all(
             learning = learning_of(
                 case,
                 wanted.short_histories_days,
+                full=next(method for method in methods if method.name == OURS),
                 n_jobs=n_jobs,
                 advance=partial(advance, f"shorter histories of {case.name}"),
             )

@@ -12,7 +12,7 @@ from simulations.backtest.case import USUAL_QUANTILE
 from simulations.backtest.errors import BadInput
 from simulations.backtest.forecasts_file import check_path, write_forecasts
 from simulations.backtest.inputs import Reading, read_inputs
-from simulations.backtest.methods import chosen
+from simulations.backtest.methods import OURS, chosen, every_method
 from simulations.backtest.outlook import MEDIAN, USUAL_HORIZONS_SECONDS, Outlook, look_ahead
 from simulations.backtest.result import Result
 from simulations.backtest.run import (
@@ -81,7 +81,7 @@ def run_backtest(inputs: Sequence[str], flags: Flags, advance: Advance) -> Sessi
     """Return what the flags ask for. Raises `BadInput`."""
     now = SystemClock().now()
     wanted = _wanted(flags, now)
-    methods = chosen("--methods", flags["methods"])
+    methods = chosen("--methods", flags["methods"], experts=flags["experts"])
     given = read_inputs(inputs, _reading(flags), now=now)
     if flags["plot"] is not None and len(given) > 1:
         raise BadInput(f"--plot: shows one series, and {len(given)} were given; use --report")
@@ -97,6 +97,7 @@ def run_forecast(inputs: Sequence[str], flags: Flags, advance: Advance) -> tuple
     now = SystemClock().now()
     wanted = _shared(flags)
     level = flags["quantile"]
+    forecaster = every_method(flags["experts"])[OURS].forecaster
     if level is not None:
         quantiles("--quantile", str(level))
     horizons = _several("--horizons", flags["horizons"]) or USUAL_HORIZONS_SECONDS
@@ -116,6 +117,7 @@ def run_forecast(inputs: Sequence[str], flags: Flags, advance: Advance) -> tuple
             look_ahead(
                 each,
                 terms_of(each.trigger, wanted),
+                forecaster=forecaster,
                 horizons_seconds=horizons,
                 quantiles=(MEDIAN,),
                 lead_time_seconds=lead_time or lead,

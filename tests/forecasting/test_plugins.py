@@ -9,10 +9,16 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from forecasting.default import default_forecaster
+from forecasting.default import default_experts, default_forecaster
 from forecasting.fitted import FittedMixture
 from forecasting.forecaster import Task
-from forecasting.plugins import GROUP, experts_named, installed_experts
+from forecasting.plugins import (
+    GROUP,
+    allowed_names,
+    chosen_experts,
+    experts_named,
+    installed_experts,
+)
 from forecasting.series import Series
 
 MakeHistory: TypeAlias = Callable[..., Series]
@@ -91,6 +97,40 @@ def test_one_that_cant_be_loaded_is_told_and_left_out(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("plugin")
 def test_an_installed_expert_is_found_by_its_name() -> None:
     assert [expert.name for expert in experts_named(["useless"])] == ["useless"]
+
+
+def names_of(*names: str) -> list[str]:
+    return [expert.name for expert in chosen_experts(names)]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_the_experts_that_are_named_take_part_and_no_others() -> None:
+    own = [expert.name for expert in default_experts()]
+    assert names_of("default") == own
+    assert names_of("default", "installed") == [*own, "period", "useless"]
+    assert [expert.name for expert in chosen_experts()] == [*own, "period", "useless"]
+    assert names_of("holt-winters", "default") == [*own, "holt-winters"]
+    assert names_of("useless", "regression") == ["last-value", "regression", "useless"]
+    assert names_of("installed", "useless") == ["last-value", "useless", "period"]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_name_that_nobody_brings_is_refused_with_all_that_are_allowed() -> None:
+    with pytest.raises(ValueError, match="'boostd' is not allowed") as refused:
+        chosen_experts(["default", "boostd"])
+    allowed = ("default", "installed", "regression", "boosted", "holt-winters", "period", "useless")
+    for name in allowed:
+        assert f" {name}" in str(refused.value)
+        assert name in allowed_names()
+
+
+@pytest.mark.usefixtures("plugin")
+def test_one_that_is_named_and_cant_be_loaded_is_an_error(tmp_path: Path) -> None:
+    points = tmp_path / "prewarm_test_plugin-1.0.dist-info" / "entry_points.txt"
+    points.write_text(ENTRY_POINTS + BROKEN)
+    with pytest.raises(ValueError, match=r"'broken' can't be loaded \(AttributeError.*reinstall"):
+        chosen_experts(["default", "broken"])
+    assert names_of("installed") == ["last-value", "period", "useless"]
 
 
 def test_what_is_no_expert_is_reported_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,9 @@ def test_none_is_loaded_unless_it_is_asked_for() -> None:
 
 
 def test_a_name_that_nobody_brings_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ValueError, match=r"'prophet' is not known; allowed are boosted, holt-w"):
+    with pytest.raises(
+        ValueError, match=r"'prophet' is not allowed; allowed are default, installed"
+    ):
         experts_named(["prophet"])
 
 

@@ -4,9 +4,11 @@ import logging
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from forecasting.leading import WithLeading
 from scaler import check, serve
+from scaler.__main__ import main
 from scaler.service import loaded_forecaster
 from simulations.backtest.methods import OURS, every_method
 
@@ -48,3 +50,35 @@ def test_every_command_asks_for_them() -> None:
     assert serve.loaded_forecaster is loaded_forecaster
     assert check.loaded_forecaster is loaded_forecaster
     assert every_method()[OURS].forecaster == loaded_forecaster()
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("serve", "--source", "file", "--file", "absent.csv"),
+        ("check", "-"),
+        ("backtest", "absent.csv"),
+        ("forecast", "absent.csv"),
+    ],
+    ids=lambda words: str(words[0]),
+)
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [("default,boostd", "--experts: 'boostd' is not allowed; allowed are default, installed, last"),
+     ("lost", "--experts: 'lost' can't be loaded (AttributeError")],
+)  # fmt: skip
+def test_every_command_refuses_an_expert_that_it_can_not_have(
+    words: tuple[str, ...], names: str, problem: str
+) -> None:
+    result = CliRunner().invoke(main, [*words, "--experts", names])
+    assert result.exit_code in {1, 2}
+    assert problem in " ".join(result.output.split())
+
+
+@pytest.mark.usefixtures("plugin")
+def test_the_named_experts_make_the_forecast() -> None:
+    forecaster = loaded_forecaster("last-value, hour")
+    assert isinstance(forecaster, WithLeading)
+    assert [expert.name for expert in forecaster.mixture.experts] == ["last-value", "hour"]
+    assert every_method("last-value, hour")[OURS].forecaster == forecaster
