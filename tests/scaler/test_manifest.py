@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-import scaler.manifest
+import scaler.manifest.reading
 from scaler.manifest import (
     MAX_FILE_BYTES,
     Manifest,
@@ -178,12 +178,14 @@ UNREADABLE = (
 )
 
 
-@pytest.mark.parametrize("loader", list(dict.fromkeys((yaml.SafeLoader, scaler.manifest.LOADER))))
+@pytest.mark.parametrize(
+    "loader", list(dict.fromkeys((yaml.SafeLoader, scaler.manifest.reading.LOADER)))
+)
 @pytest.mark.parametrize(("data", "line", "said"), UNREADABLE)
 def test_what_is_no_manifest_is_refused_with_its_line(
     data: bytes, line: int, said: str, loader: type, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(scaler.manifest, "LOADER", loader)
+    monkeypatch.setattr(scaler.manifest.reading, "LOADER", loader)
     with pytest.raises(Unreadable, match=said) as raised:
         read_manifest(data)
     assert raised.value.line == line
