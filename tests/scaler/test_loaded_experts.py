@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from forecasting.leading import WithLeading
-from scaler import check, serve
+from scaler import serve
 from scaler.__main__ import main
+from scaler.check import run as check
 from scaler.service import loaded_forecaster
 from simulations.backtest.methods import OURS, every_method
 
