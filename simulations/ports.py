@@ -74,7 +74,9 @@ class Outcome:
     """What a plant did over a run; one value a tick in each array, all of one length.
 
     `shortage` is demand that no ready replica carried, in the unit of demand. `busy_seconds`,
-    `idle_seconds` and `starting_seconds` are GPU seconds and add up to what is billed.
+    `idle_seconds` and `starting_seconds` are GPU seconds and add up to what is billed. `at` is when
+    a tick was, `demand` and `shortage` are of the time until the next one, and `busy` and `idle`
+    are GPU seconds of that time.
     """
 
     tick_seconds: float
@@ -87,6 +89,9 @@ class Outcome:
     busy_seconds: float
     idle_seconds: float
     starting_seconds: float
+    at: NDArray[np.float64]
+    busy: NDArray[np.float64]
+    idle: NDArray[np.float64]
 
 
 class Plant(Protocol):
@@ -101,7 +106,11 @@ class Plant(Protocol):
         ...
 
     def scale(self, replicas: int) -> None:
-        """Set `spec.replicas` at the present moment; pods start, or drain and end."""
+        """Set `spec.replicas` at the present moment; pods start, or drain and end.
+
+        To be called once a tick, changed or not: pods that found no room look for it again, and
+        the tick's row of the outcome is written.
+        """
         ...
 
     def outcome(self) -> Outcome:
