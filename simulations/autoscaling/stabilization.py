@@ -31,6 +31,6 @@ def between(wanted: int, *, low: int, high: int) -> int:
     """Return where stabilisation in both directions leaves `wanted` replicas.
 
     `low` is the lowest proposal of the window for scaling up, `high` the highest of that for
-    scaling down. The order matters: where both ask for a change, the cut downwards wins.
+    scaling down. Both count the new proposal, so low <= high and their order is no matter.
     """
     return min(max(wanted, low), high)
