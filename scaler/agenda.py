@@ -39,14 +39,13 @@ _CRON = re.compile(r"cron\s+(?P<cron>.+?)\s+for\s+(?P<duration>\S+)")
 _ONCE = re.compile(r"(?P<start>.+?)\s+(?P<word>to|for)\s+(?P<end>.+)")
 
 
-class BadEvents(ValueError):  # noqa: N818 - named after what is wrong
+@dataclass(frozen=True, slots=True)
+class BadEvent:
     """A line that is no event. `entry` is it as written, empty where no single one is to blame."""
 
-    def __init__(self, line: int, entry: str, why: str) -> None:
-        super().__init__(f"line {line}: {why}")
-        self.line = line
-        self.entry = entry
-        self.why = why
+    line: int
+    entry: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,24 +94,26 @@ def _starts(cron: str, zone: ZoneInfo, day: int) -> tuple[float, ...]:
     return tuple(found)
 
 
-def parse_events(text: str, zone: ZoneInfo) -> tuple[Happening, ...]:
-    """Return the events that `text` lists, times without a zone read in `zone`.
+def parse_events(text: str, zone: ZoneInfo) -> tuple[tuple[Happening, ...], tuple[BadEvent, ...]]:
+    """Return the events that `text` lists, and the entries that are none.
 
-    Raises BadEvents for the first line that is none.
+    Times without a zone are read in `zone`.
     """
     events: list[Happening] = []
+    bad: list[BadEvent] = []
     for number, line in enumerate(text.splitlines(), start=1):
         for entry in line.partition("#")[0].split(";"):
             if not entry.strip():
                 continue
-            if len(events) == MAX_EVENTS:
-                raise BadEvents(number, "", f"allowed are {MAX_EVENTS} events")
+            if len(events) + len(bad) == MAX_EVENTS:
+                bad.append(BadEvent(number, "", f"allowed are {MAX_EVENTS} events"))
+                return tuple(events), tuple(bad)
             words = " ".join(entry.split())
             try:
                 events.append(_event(words, zone))
             except ValueError as exc:
-                raise BadEvents(number, words, str(exc)) from None
-    return tuple(events)
+                bad.append(BadEvent(number, words, str(exc)))
+    return tuple(events), tuple(bad)
 
 
 def _event(entry: str, zone: ZoneInfo) -> Happening:

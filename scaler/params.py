@@ -128,13 +128,28 @@ class TargetParams:
             raise ValueError(f"threshold must be finite and > 0, got {self.threshold!r}")
         if not 0 < self.quantile < 1:
             raise ValueError(f"quantile must lie in (0, 1), got {self.quantile!r}")
-        if self.warm_floor > self.max_replicas:
-            raise ValueError(
-                f'warmFloor: "{self.warm_floor}" is above maxReplicas ({self.max_replicas}); '
-                f"allowed is a whole number from 0 to maxReplicas"
-            )
-        if self.stale_after_seconds < self.step_seconds:
-            raise ValueError(
-                f'staleAfterSeconds: "{self.stale_after_seconds:g}" is below stepSeconds '
-                f"({self.step_seconds:g}); allowed is stepSeconds or more"
-            )
+        problem = floor_problem(self.warm_floor, self.max_replicas) or stale_problem(
+            self.stale_after_seconds, self.step_seconds
+        )
+        if problem:
+            raise ValueError(problem)
+
+
+def floor_problem(warm_floor: int, max_replicas: int) -> str:
+    """Return why the two contradict each other, "" when they don't."""
+    if warm_floor <= max_replicas:
+        return ""
+    return (
+        f'warmFloor: "{warm_floor}" is above maxReplicas ({max_replicas}); '
+        "allowed is a whole number from 0 to maxReplicas"
+    )
+
+
+def stale_problem(stale_after_seconds: float, step_seconds: float) -> str:
+    """Return why the two contradict each other, "" when they don't."""
+    if stale_after_seconds >= step_seconds:
+        return ""
+    return (
+        f'staleAfterSeconds: "{stale_after_seconds:g}" is below stepSeconds '
+        f"({step_seconds:g}); allowed is stepSeconds or more"
+    )

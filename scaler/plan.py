@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from forecasting.events import Happening
-from scaler.agenda import FORMS, BadEvents, parse_events
+from scaler.agenda import FORMS, BadEvent, parse_events
 from scaler.public_holidays import EXAMPLE, BadHolidays, PublicHolidays, parse_holidays
 from scaler.quoting import shown
 
@@ -45,17 +45,24 @@ def read_plan(
     except BadHolidays as bad:
         what = str(bad) if "holidays" in shows else "(not shown) is not allowed"
         lines.append(f"holidays: {what}; allowed are codes such as {EXAMPLE}")
-    try:
-        read_events = parse_events(events, zone) if events is not None else read_events
-    except BadEvents as bad:
-        entry = shown(bad.entry, 80) if "events" in shows else ""
-        what = f"{entry} {bad.why}".strip() if "events" in shows else "(not shown) is no event"
-        lines.append(f"events: line {bad.line}: {what}; allowed is {FORMS}")
+    if events is not None:
+        read_events, bad_events = parse_events(events, zone)
+        lines += _event_lines(bad_events, is_shown="events" in shows)
     try:
         leading = parse_leading(leading_queries) if leading_queries is not None else leading
     except ValueError as bad:
         lines.append(f"leadingQueries: {bad}")
     return Plan(holidays=read_holidays, events=read_events, leading=leading), lines
+
+
+def _event_lines(bad: tuple[BadEvent, ...], *, is_shown: bool) -> Iterator[str]:
+    """Yield a line for each; the first one says what is allowed."""
+    allowed = f"; allowed is {FORMS}"
+    for each in bad:
+        entry = shown(each.entry, 80) if each.entry else ""
+        what = f"{entry} {each.why}".strip() if is_shown else "(not shown) is no event"
+        yield f"events: line {each.line}: {what}{allowed}"
+        allowed = ""
 
 
 def parse_leading(text: str) -> tuple[tuple[str, str], ...]:

@@ -13,12 +13,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 from scaler.capacity import MAX_REPLICAS
 from scaler.types import Floor
+from scaler.zones import ALLOWED, read_zone, zone_hint
 
 MAX_ENTRIES = 50
 MAX_LENGTH = timedelta(days=31)
@@ -33,14 +34,13 @@ _LENGTH = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?", re.ASCII)
 _COUNT = re.compile(r"\d{1,6}", re.ASCII)
 
 
-class BadSchedule(ValueError):  # noqa: N818 - the state of a text
+@dataclass(frozen=True, slots=True)
+class BadSchedule:
     """An entry that can't be read; `problem` says why and shows nothing of it."""
 
-    def __init__(self, number: int, entry: str, problem: str) -> None:
-        super().__init__(f"entry {number}, {entry!r}: {problem}")
-        self.number = number
-        self.entry = entry
-        self.problem = problem
+    number: int
+    entry: str
+    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,33 +85,39 @@ def floors_of(schedules: Iterable[Schedule], as_of: float, until_at: float) -> t
     return tuple(floor for schedule in schedules for floor in schedule.floors(as_of, until_at))
 
 
-def parse_schedules(text: str, zone: ZoneInfo) -> tuple[Schedule, ...]:
-    """Return the entries of `text`; `zone` is that of entries that name none.
+def parse_schedules(
+    text: str, zone: ZoneInfo
+) -> tuple[tuple[Schedule, ...], tuple[BadSchedule, ...]]:
+    """Return the entries of `text` that can be read, and those that can't.
 
-    Raises `BadSchedule` for the first that can't be read.
+    `zone` is that of entries that name none.
     """
     entries = [entry.strip() for entry in text.split(";")]
     if len(entries) > 1 and not entries[-1]:
         entries.pop()  # a semicolon at the end
     if len(entries) > MAX_ENTRIES:
-        raise BadSchedule(MAX_ENTRIES + 1, "", f"no more than {MAX_ENTRIES} entries are allowed")
-    return tuple(_parsed(number, entry, zone) for number, entry in enumerate(entries, 1))
+        problem = f"no more than {MAX_ENTRIES} entries are allowed"
+        return (), (BadSchedule(MAX_ENTRIES + 1, "", problem),)
+    schedules, bad = [], []
+    for number, entry in enumerate(entries, 1):
+        try:
+            schedules.append(_parsed(entry, zone))
+        except ValueError as exc:
+            bad.append(BadSchedule(number, entry, str(exc)))
+    return tuple(schedules), tuple(bad)
 
 
-def _parsed(number: int, entry: str, zone: ZoneInfo) -> Schedule:
+def _parsed(entry: str, zone: ZoneInfo) -> Schedule:
     found = _ENTRY.fullmatch(entry)
     if found is None:
-        raise BadSchedule(number, entry, f"needed is {FORM}, as in {EXAMPLE}")
-    try:
-        return Schedule(
-            replicas=_replicas(found["replicas"]),
-            length=_length(found["length"]),
-            cron=_cron(found["cron"]),
-            zone=zone if found["zone"] is None else _zone(found["zone"]),
-            text=" ".join(entry.split()),
-        )
-    except ValueError as exc:
-        raise BadSchedule(number, entry, str(exc)) from None
+        raise ValueError(f"needed is {FORM}, as in {EXAMPLE}")
+    return Schedule(
+        replicas=_replicas(found["replicas"]),
+        length=_length(found["length"]),
+        cron=_cron(found["cron"]),
+        zone=zone if found["zone"] is None else _zone(found["zone"]),
+        text=" ".join(entry.split()),
+    )
 
 
 def _replicas(text: str) -> int:
@@ -143,6 +149,6 @@ def _cron(text: str) -> str:
 
 def _zone(text: str) -> ZoneInfo:
     try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, OSError, ValueError):
-        raise ValueError("the time zone is no IANA name such as Europe/Berlin") from None
+        return read_zone(text)
+    except ValueError:
+        raise ValueError(f"no such time zone; {zone_hint(text)}needed is {ALLOWED}") from None

@@ -16,8 +16,9 @@ from scaler.metadata.values import (
     read_pairs,
     read_queries,
     read_scale_down_limit,
+    read_step,
+    read_timezone,
     read_whole,
-    read_zone,
 )
 from scaler.params import (
     DEFAULT_MAX_REPLICAS,
@@ -29,6 +30,7 @@ from scaler.params import (
 from scaler.plan import MAX_LEADING
 from scaler.public_holidays import EXAMPLE
 from scaler.saturation.queries import CapacityQueries
+from scaler.zones import ALLOWED as ALLOWED_ZONES
 
 # What KEDA itself reads of an external trigger and passes on to us; `timeout` and `unsafeSsl` of
 # KEDA's prometheus trigger are the operator's to decide here (`--prometheus-config`).
@@ -43,8 +45,6 @@ FROM_ENVIRONMENT = "FromEnv"
 SWITCH_KEYS = frozenset(
     {"mode", "approved", "proveDays", "proveMinShortageSavedPercent", "proveMaxExtraPercent"}
 )
-
-DAY_SECONDS = 86_400
 
 Number = Annotated[float, BeforeValidator(read_number)]
 Whole = Annotated[int, BeforeValidator(read_whole)]
@@ -102,14 +102,14 @@ class TriggerMetadata(BaseModel):
     )
     quantile: Number = Field(0.95, ge=0.5, le=0.999, description="a number from 0.5 to 0.999")
     history_days: Number = Field(28.0, ge=1, le=90, description="days from 1 to 90")
-    step_seconds: Whole = Field(
+    step_seconds: Annotated[int, BeforeValidator(read_step)] = Field(
         60, ge=10, le=3_600, description="whole seconds from 10 to 3600 that divide a day"
     )
     stale_after_seconds: Number | None = Field(
-        None, ge=10, le=DAY_SECONDS, description="seconds from stepSeconds to 86400"
+        None, ge=10, le=86_400, description="seconds from stepSeconds to 86400"
     )
-    timezone: Annotated[ZoneInfo, BeforeValidator(read_zone)] = Field(
-        ZoneInfo("UTC"), description="an IANA time zone such as Europe/Berlin"
+    timezone: Annotated[ZoneInfo, BeforeValidator(read_timezone)] = Field(
+        ZoneInfo("UTC"), description=ALLOWED_ZONES
     )
     holidays: str | None = Field(
         None, min_length=1, max_length=1_024, description=f"codes such as {EXAMPLE}"
@@ -135,11 +135,11 @@ class TriggerMetadata(BaseModel):
         False, description='"true" or "false"'
     )
     on_stale: OnStale = Field(OnStale.HOLD, description="hold, floor or error")
-    scheduled_floors: str = Field(
-        "", max_length=4_096, description="entries such as 4 for 10h from 0 8 * * MON-FRI"
+    scheduled_floors: str | None = Field(
+        None, max_length=4_096, description="entries such as 4 for 10h from 0 8 * * MON-FRI"
     )
     break_even_seconds: Number | None = Field(
-        None, ge=0, le=DAY_SECONDS, description="seconds from 0 to 86400"
+        None, ge=0, le=86_400, description="seconds from 0 to 86400"
     )
     release_margin: Number = Field(0.0, ge=0, le=1, description="a number from 0 to 1")
     scale_down_limit: Annotated[ScaleDownLimit | None, BeforeValidator(read_scale_down_limit)] = (

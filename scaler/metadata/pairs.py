@@ -1,11 +1,14 @@
 """Keys of a trigger that make sense only together: what is missing beside which, in a line each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from scaler.newsvendor import newsvendor_quantile
-from scaler.params import MaxCapacityBehavior
+from scaler.params import MaxCapacityBehavior, floor_problem, stale_problem
 
+DAY_SECONDS = 86_400
+MAX_HISTORY_POINTS = 90 * 1_440  # 90 days of minutes: 1 MB a target
 LOWEST_QUANTILE, HIGHEST_QUANTILE = 0.5, 0.999
 
 
@@ -31,6 +34,16 @@ class Keys(Protocol):
     @property
     def gpu_price_per_hour(self) -> float | None: ...  # noqa: D102
     @property
+    def warm_floor(self) -> int: ...  # noqa: D102
+    @property
+    def max_replicas(self) -> int: ...  # noqa: D102
+    @property
+    def step_seconds(self) -> int: ...  # noqa: D102
+    @property
+    def history_days(self) -> float: ...  # noqa: D102
+    @property
+    def stale_after_seconds(self) -> float | None: ...  # noqa: D102
+    @property
     def model_fields_set(self) -> set[str]: ...  # noqa: D102
 
 
@@ -42,9 +55,34 @@ def quantile_of(read: Keys) -> float:
     return newsvendor_quantile(miss_cost=miss, idle_cost=price)
 
 
-def pair_problems(read: Keys) -> list[str]:
-    """Return a line for each key that lacks another or contradicts it."""
-    return [*_threshold(read), *_max_capacity(read), *_costs(read)]
+def pair_problems(read: Keys, bad: AbstractSet[str]) -> Iterator[str]:
+    """Yield a line for each key that lacks another or contradicts it.
+
+    Of keys in `bad` the value isn't known: nothing that hangs on one is said.
+    """
+    for rule, keys in _RULES:
+        if bad.isdisjoint(keys):
+            yield from rule(read)
+
+
+def _grid(read: Keys) -> Iterator[str]:
+    points = int(read.history_days * DAY_SECONDS / read.step_seconds)
+    if points > MAX_HISTORY_POINTS:
+        yield (
+            f'historyDays: "{read.history_days:g}" at stepSeconds {read.step_seconds} are {points} '
+            f"points; allowed are {MAX_HISTORY_POINTS}: fewer days or a longer step"
+        )
+
+
+def _bounds(read: Keys) -> Iterator[str]:
+    if problem := floor_problem(read.warm_floor, read.max_replicas):
+        yield problem
+
+
+def _staleness(read: Keys) -> Iterator[str]:
+    seconds = read.stale_after_seconds
+    if seconds is not None and (problem := stale_problem(seconds, read.step_seconds)):
+        yield problem
 
 
 def _threshold(read: Keys) -> Iterator[str]:
@@ -104,6 +142,16 @@ def _costs(read: Keys) -> Iterator[str]:
             f"quantile {quantile_of(read):.4g}; allowed is 0.5 to 0.999, that is a miss cost of "
             f"{price:g} to {999 * price:g}"
         )
+
+
+_RULES: tuple[tuple[Callable[[Keys], Iterator[str]], frozenset[str]], ...] = (
+    (_grid, frozenset({"stepSeconds", "historyDays"})),
+    (_bounds, frozenset({"warmFloor", "maxReplicas"})),
+    (_staleness, frozenset({"staleAfterSeconds", "stepSeconds"})),
+    (_threshold, frozenset({"threshold", "thresholdPrior", "capacityModel", "capacityQueries"})),
+    (_max_capacity, frozenset({"maxCapacityBehavior", "maxCapacityBuffer"})),
+    (_costs, frozenset({"missCostPerReplicaHour", "gpuPricePerHour", "quantile"})),
+)
 
 
 def _snake(name: str) -> str:

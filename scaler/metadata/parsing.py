@@ -1,4 +1,4 @@
-"""Trigger metadata to `Trigger`: every bad key reported, each in one line, all of them at once."""
+"""Metadata to a trigger, or all that is wrong with it."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from scaler.errors import BadMetadata
 from scaler.metadata.keys import (
-    DAY_SECONDS,
     FIELD_OF_KEY,
     FROM_ENVIRONMENT,
     IGNORED_KEYS,
@@ -15,30 +14,29 @@ from scaler.metadata.keys import (
     SECRET_KEYS,
     TriggerMetadata,
 )
-from scaler.metadata.lines import bad_line, lines_of, quoted, unknown_line
+from scaler.metadata.lines import bad_line, missing_line, quoted, unknown_line
 from scaler.metadata.pairs import pair_problems
 from scaler.metadata.trigger import Trigger, capacity_queries_of, params_of, query_of
 from scaler.plan import read_plan
-from scaler.schedule import BadSchedule, Schedule, parse_schedules
+from scaler.schedule import Schedule, parse_schedules
 
-MAX_HISTORY_POINTS = 90 * 1_440  # 90 days of minutes: 1 MB a target
+# What a needed key counts as while the others are looked at.
+STAND_INS = {"query": "vector(0)", "threshold": "1"}
 
 
 def parse(metadata: Mapping[str, str]) -> Trigger:
     """Return the trigger that `metadata` describes.
 
     `xFromEnv` is read where `x` is not given; KEDA has put the variable's value there. Raises
-    `BadMetadata` with one line for each bad key.
+    `BadMetadata` with one line for each bad key: one that can't be read hides none of the others.
     """
     given, lines = _resolve(metadata)
     # A variable may hold a secret of the workload, and errors end in events: its value isn't shown.
     hidden = SECRET_KEYS | {key for key in given if key not in metadata}
-    try:
-        read = TriggerMetadata.model_validate(given)
-    except ValidationError as exc:
-        lines += lines_of(exc, given, hidden)
-        raise BadMetadata(sorted(lines)) from None
-    lines += _grid_lines(read)
+    read, bad = _validated(given)
+    lines += [
+        bad_line(key, given[key], hidden) if key in given else missing_line(key) for key in bad
+    ]
     plan, plan_lines = read_plan(
         holidays=read.holidays,
         events=read.events,
@@ -47,17 +45,13 @@ def parse(metadata: Mapping[str, str]) -> Trigger:
         shows=frozenset(given) - hidden,
     )
     lines += plan_lines
-    lines += pair_problems(read)
-    schedules = _schedules_of(read, hidden, lines)
-    params = None
-    try:
-        params = None if lines else params_of(read)
-    except ValueError as exc:
-        lines.append(str(exc))
-    if lines or params is None:
+    lines += pair_problems(read, bad)
+    schedules, schedule_lines = _schedules_of(read, bad, is_shown="scheduledFloors" not in hidden)
+    lines += schedule_lines
+    if lines:
         raise BadMetadata(sorted(lines))
     return Trigger(
-        params=params,
+        params=params_of(read),
         query=query_of(read),
         zero_when_empty=read.ignore_null_values,
         is_lead_time_measured=read.lead_time_seconds is None,
@@ -84,36 +78,36 @@ def _resolve(metadata: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     return given, lines
 
 
-def _grid_lines(read: TriggerMetadata) -> list[str]:
-    if DAY_SECONDS % read.step_seconds != 0:
-        return [bad_line("stepSeconds", str(read.step_seconds), frozenset())]
-    points = int(read.history_days * DAY_SECONDS / read.step_seconds)
-    if points > MAX_HISTORY_POINTS:
-        line = (
-            f'historyDays: "{read.history_days:g}" at stepSeconds {read.step_seconds} are {points} '
-            f"points; allowed are {MAX_HISTORY_POINTS}: fewer days or a longer step"
-        )
-        return [line]
-    return []
+def _validated(given: Mapping[str, str]) -> tuple[TriggerMetadata, frozenset[str]]:
+    """Return the keys as read, and those that are bad or missing: they have their defaults."""
+    try:
+        read = TriggerMetadata.model_validate(given)
+    except ValidationError as exc:
+        found = exc.errors(include_url=False, include_context=False, include_input=False)
+        bad = frozenset(str(problem["loc"][0]) for problem in found)
+        good = {key: text for key, text in given.items() if key not in bad}
+        return TriggerMetadata.model_validate(STAND_INS | good), bad
+    return read, frozenset()
 
 
 def _schedules_of(
-    read: TriggerMetadata, hidden: AbstractSet[str], lines: list[str]
-) -> tuple[Schedule, ...]:
-    """Return the scheduled floors, and add a line for what is wrong with them."""
+    read: TriggerMetadata, bad: AbstractSet[str], *, is_shown: bool
+) -> tuple[tuple[Schedule, ...], list[str]]:
+    """Return the scheduled floors, and a line for each that can't be."""
     key, text = "scheduledFloors", read.scheduled_floors
-    if "scheduled_floors" not in read.model_fields_set:
-        return ()
-    try:
-        schedules = parse_schedules(text, read.timezone)
-    except BadSchedule as exc:
-        shown = "(not shown)" if key in hidden else quoted(exc.entry)
-        lines.append(f"{key}: entry {exc.number}, {shown}: {exc.problem}")
-        return ()
-    for number, schedule in enumerate(schedules, 1):
+    if text is None:
+        return (), []
+    schedules, unread = parse_schedules(text, read.timezone)
+    lines = []
+    for each in unread:
+        shown = quoted(each.entry) if is_shown else "(not shown)"
+        problem = each.problem if is_shown else each.problem.partition(";")[0]
+        lines.append(f"{key}: entry {each.number}, {shown}: {problem}")
+    for schedule in schedules if "maxReplicas" not in bad else ():
         if schedule.replicas > read.max_replicas:
+            entry = quoted(schedule.text) if is_shown else "an entry"
             lines.append(
-                f"{key}: entry {number} asks for {schedule.replicas} replicas and maxReplicas is "
+                f"{key}: {entry} asks for {schedule.replicas} replicas and maxReplicas is "
                 f"{read.max_replicas}; allowed are 1 to maxReplicas"
             )
-    return schedules
+    return schedules, lines

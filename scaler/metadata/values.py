@@ -2,13 +2,14 @@
 
 import json
 import re
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from scaler.params import ScaleDownLimit
 from scaler.saturation.queries import CapacityQueries
+from scaler.zones import read_zone
 
 AUTH_MODES = frozenset({"basic", "bearer", "custom", "tls"})
-MAX_PACE_SECONDS = 86_400
+DAY_SECONDS = MAX_PACE_SECONDS = 86_400
 MAX_QUERIES_CHARACTERS = 32_768
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -32,6 +33,14 @@ def read_whole(text: object) -> int:
     return int(text)
 
 
+def read_step(text: object) -> int:
+    """Read whole seconds that divide a day, so that each day has the same grid."""
+    seconds = read_whole(text)
+    if not seconds or DAY_SECONDS % seconds:
+        raise ValueError
+    return seconds
+
+
 def read_boolean(text: object) -> bool:
     """Read `true` or `false`."""
     if text not in {"true", "false"}:
@@ -44,12 +53,9 @@ def read_auto_or_number(text: object) -> float | None:
     return None if text == "auto" else read_number(text)
 
 
-def read_zone(text: object) -> ZoneInfo:
+def read_timezone(text: object) -> ZoneInfo:
     """Read the name of an IANA time zone."""
-    try:
-        return ZoneInfo(str(text))
-    except (ZoneInfoNotFoundError, OSError) as exc:  # OSError: a name that is a folder, or too long
-        raise ValueError from exc
+    return read_zone(str(text))
 
 
 def read_pairs(text: object) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,3 @@
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +11,7 @@ from forecasting.default import default_forecaster
 from forecasting.events import Event, WithEvents, usual
 from forecasting.forecaster import Task
 from forecasting.series import Series
-from scaler.agenda import MAX_EVENTS, BadEvents, Recurring, parse_events
+from scaler.agenda import MAX_EVENTS, Recurring, parse_events
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -30,7 +29,7 @@ def test_the_four_forms() -> None:
     # only a remark
     2026-11-10T02:00+00:00 to 2026-11-11 outage
     """
-    assert parse_events(text, BERLIN) == (
+    assert parse_events(text, BERLIN)[0] == (
         Event(begin_at=at("2026-11-27T08:00"), end_at=at("2026-11-30T23:00"), factor=3.0),
         Event(begin_at=at("2026-12-01T09:00"), end_at=at("2026-12-01T13:00"), demand=1200.0),
         Recurring(cron="0 9 * * MON-FRI", zone=BERLIN, seconds=5400.0, factor=1.5),
@@ -64,16 +63,26 @@ BAD: tuple[tuple[str, int, str], ...] = (
 
 @pytest.mark.parametrize(("text", "line", "why"), BAD)
 def test_what_is_no_event_is_named_with_its_line(text: str, line: int, why: str) -> None:
-    with pytest.raises(BadEvents) as caught:
-        parse_events(text, BERLIN)
-    assert caught.value.line == line
-    assert why in caught.value.why
+    [bad] = parse_events(text, BERLIN)[1]
+    assert bad.line == line
+    assert why in bad.why
+
+
+def test_a_line_that_is_no_event_hides_no_other() -> None:
+    good, bad = parse_events("tomorrow\n2026-11-27 for 4h factor 3\nevery monday", BERLIN)
+    assert len(good) == 1
+    assert [each.line for each in bad] == [1, 3]
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_events_or_a_named_line(text: str) -> None:
-    with suppress(BadEvents):
-        assert isinstance(parse_events(text, BERLIN), tuple)
+def test_any_text_is_events_or_named_lines(text: str) -> None:
+    events, bad = parse_events(text, BERLIN)
+    n_entries = sum(
+        bool(entry.strip())
+        for line in text.splitlines()
+        for entry in line.partition("#")[0].split(";")
+    )
+    assert len(events) + len(bad) == n_entries
 
 
 def recurring(cron: str, zone: ZoneInfo = BERLIN, **keys: Any) -> Recurring:

@@ -65,10 +65,70 @@ def test_every_bad_key_is_reported_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("given_key", "near"),
-    [("warmFlor", "warmFloor"), ("maxreplicas", "maxReplicas"), ("treshold", "threshold")],
+    [
+        ("warmFlor", "warmFloor"),
+        ("maxreplicas", "maxReplicas"),
+        ("treshold", "threshold"),
+        ("scalerAdress", "scalerAddress"),
+        ("minReplicas", "warmFloor"),  # by letters alone: maxReplicas
+        ("minReplica", "warmFloor"),
+        ("minReplicaCount", "warmFloor"),
+        ("maxReplicaCount", "maxReplicas"),
+        ("leadTime", "leadTimeSeconds"),
+    ],
 )
 def test_an_unknown_key_is_reported_with_the_nearest_known_one(given_key: str, near: str) -> None:
     assert lines_of(**{given_key: "1"}) == [f"{given_key}: no such key; did you mean {near}?"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "hint"),
+    [
+        ("Europe/Berln", "did you mean Europe/Berlin? allowed is an IANA time zone"),
+        ("europe/berlin", "did you mean Europe/Berlin?"),
+        ("New York", "did you mean America/New_York?"),
+        ("GMT+1", "allowed is an IANA"),  # Etc/GMT+1 is an hour behind it
+        ("Europe/Munich", "allowed is an IANA"),  # like Zurich by letters alone
+    ],
+)
+def test_a_time_zone_that_is_none_is_told_with_the_one_that_was_meant(zone: str, hint: str) -> None:
+    [line] = lines_of(timezone=zone)
+    assert line.startswith(f'timezone: "{zone}" is not allowed; {hint}')
+
+
+def test_a_bad_key_hides_none_of_the_others() -> None:
+    lines = lines_of(
+        timezone="Europe/Berln",
+        holidays="XX",
+        events="tomorrow\n2026-11-27 for 4h factor 0",
+        scheduledFloors="4 for ever from 0 8 * * *; 5 for 1h from 0 9 * * *",
+        leadingQueries="a:",
+        warmFloor="5",
+        maxReplicas="2",
+        stepSeconds="60",
+        staleAfterSeconds="30",
+    )
+    assert [line.split(":")[0] for line in lines] == [
+        "events", "events", "holidays", "leadingQueries", "scheduledFloors", "scheduledFloors",
+        "staleAfterSeconds", "timezone", "warmFloor",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"threshold": "fast", "thresholdPrior": "3", "capacityModel": "m"},
+        {"maxReplicas": "many", "scheduledFloors": "400 for 1h from 0 8 * * *"},
+        {"maxReplicas": "many", "warmFloor": "400"},
+        {"maxCapacityBehavior": "increase", "maxCapacityBuffer": "10"},
+        {"stepSeconds": "7", "historyDays": "90", "staleAfterSeconds": "10"},
+        {"stepSeconds": "0"},
+        {"missCostPerReplicaHour": "much", "gpuPricePerHour": "2", "quantile": "0.9"},
+    ],
+)
+def test_nothing_is_said_that_hangs_on_a_key_that_can_not_be_read(keys: dict[str, str]) -> None:
+    [line] = lines_of(**keys)
+    assert line.startswith(next(iter(keys)))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +261,7 @@ def test_every_key_has_a_FromEnv_form(key: str) -> None:  # noqa: N802
         ),
         (
             {"scheduledFloors": "40 for 1h from 0 8 * * *", "maxReplicas": "20"},
-            ["scheduledFloors: entry 1 asks for 40 replicas and maxReplicas is 20"],
+            ['scheduledFloors: "40 for 1h from 0 8 * * *" asks for 40 replicas'],
         ),
         ({"scheduledFloors": ";"}, ['scheduledFloors: entry 1, "": needed is REPLICAS for']),
     ],

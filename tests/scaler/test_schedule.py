@@ -6,7 +6,7 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.schedule import BadSchedule, floors_of, parse_schedules
+from scaler.schedule import floors_of, parse_schedules
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SHOWN = "%a %H:%M %Z"
@@ -94,7 +94,7 @@ def test_floors_follow_the_local_clock(
     text: str, at: str, ahead: int, want: list[str], why: str
 ) -> None:
     moment = datetime.fromisoformat(at).replace(tzinfo=BERLIN).timestamp()
-    floors = floors_of(parse_schedules(text, BERLIN), moment, moment + ahead)
+    floors = floors_of(parse_schedules(text, BERLIN)[0], moment, moment + ahead)
     shown = [
         f"{floor.replicas} {datetime.fromtimestamp(floor.start_at, BERLIN):{SHOWN}} - "
         f"{datetime.fromtimestamp(floor.end_at, BERLIN):{SHOWN}}"
@@ -118,15 +118,22 @@ def test_floors_follow_the_local_clock(
         ("4 for 1h from 0 25 * * *", 1, "the cron expression: Bad hour"),
         ("4 for 1h from 0 8 * * FUN", 1, "the cron expression: Bad day-of-week"),
         ("4 for 1h from 0 8 30 2 *", 1, "the cron expression: Bad day-of-month"),
-        ("4 for 1h from 0 8 * * * in Mars", 1, "the time zone is no IANA name such as"),
+        ("4 for 1h from 0 8 * * * in Mars", 1, "no such time zone; needed is an IANA time zone"),
+        ("4 for 1h from 0 8 * * * in Europe/Berln", 1, "no such time zone; did you mean Europe/B"),
         (";".join(["1 for 1h from 0 8 * * *"] * 51), 51, "no more than 50 entries are allowed"),
     ],
 )
 def test_what_can_not_be_read_is_named_exactly(text: str, number: int, problem: str) -> None:
-    with pytest.raises(BadSchedule) as caught:
-        parse_schedules(text, BERLIN)
-    assert caught.value.number == number
-    assert caught.value.problem.startswith(problem)
+    [bad] = parse_schedules(text, BERLIN)[1]
+    assert bad.number == number
+    assert bad.problem.startswith(problem)
+
+
+def test_an_entry_that_can_not_be_read_hides_no_other() -> None:
+    text = "2 for ever from 0 8 * * *; 4 for 1h from 0 9 * * *; 0 for 1h from 0 9 * * *"
+    good, bad = parse_schedules(text, BERLIN)
+    assert [schedule.replicas for schedule in good] == [4]
+    assert [each.number for each in bad] == [1, 3]
 
 
 zones = st.sampled_from(
@@ -152,7 +159,7 @@ def test_a_floor_is_in_force_exactly_when_plain_enumeration_says_so(
     cron: str, zone_name: str, hours: int, at: float, ahead: int
 ) -> None:
     zone = ZoneInfo(zone_name)
-    [schedule] = parse_schedules(f"3 for {hours}h from {cron}", zone)
+    [schedule], _ = parse_schedules(f"3 for {hours}h from {cron}", zone)
     want = False
     start = datetime.fromtimestamp(at, tz=zone) - timedelta(hours=hours + 200)
     for begin in CronSim(cron, start):
