@@ -57,15 +57,15 @@ class Policy(Protocol):
 
 
 class DirectPolicy(Protocol):
-    """A policy that sets replicas itself, past KEDA and the HPA: static fleets and the oracle."""
+    """A policy that sets replicas itself, past KEDA and the HPA: static fleets, KPA, the oracle."""
 
     @property
     def name(self) -> str:
         """The word for it in tables, plots and files."""
         ...
 
-    def replicas(self, at: float) -> int:
-        """Return what `spec.replicas` is to be from `at` on."""
+    def replicas(self, seen: Observation) -> int:
+        """Return what `spec.replicas` is to be from `seen.at` on."""
         ...
 
 

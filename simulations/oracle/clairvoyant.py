@@ -1,6 +1,7 @@
 """The optimum as a policy, for plots and tables: what no autoscaler can reach."""
 
 from simulations.oracle.optimum import Plan
+from simulations.ports import Observation
 
 
 class Clairvoyant:
@@ -14,7 +15,7 @@ class Clairvoyant:
         self._wanted = plan.wanted.tolist()
         self._tick_seconds = tick_seconds
 
-    def replicas(self, at: float) -> int:
-        """Return what `spec.replicas` is to be from `at`, seconds from the trace's start, on."""
-        tick = int(at // self._tick_seconds)
+    def replicas(self, seen: Observation) -> int:
+        """Return what `spec.replicas` is to be from `seen.at` on; it looks at nothing else."""
+        tick = int(seen.at // self._tick_seconds)
         return int(self._wanted[min(max(tick, 0), len(self._wanted) - 1)])

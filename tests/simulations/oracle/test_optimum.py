@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulations.oracle import Clairvoyant, Costs, cost_of, held, needed, optimum, regret
+from simulations.ports import Observation
 
 NEEDS = st.lists(st.integers(0, 4), min_size=1, max_size=14)
 COSTS = st.builds(
@@ -129,6 +130,12 @@ def test_needed_replicas_carry_the_demand_and_one_less_would_not() -> None:
 def test_regret_is_a_share_of_the_best() -> None:
     assert regret(115.0, 100.0) == pytest.approx(0.15)
     assert np.isnan(regret(1.0, 0.0))
+
+
+def seen(at: float) -> Observation:
+    return Observation(
+        at=at, demand=0.0, running=0.0, waiting=0.0, kv_cache_use=0.0, wanted=0, ready=0, starting=0
+    )
 
 
 def test_as_a_policy_it_sets_what_the_plan_wants_tick_by_tick() -> None:
