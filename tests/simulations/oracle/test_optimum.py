@@ -141,11 +141,5 @@ def seen(at: float) -> Observation:
 def test_as_a_policy_it_sets_what_the_plan_wants_tick_by_tick() -> None:
     plan = optimum(np.array([0, 0, 0, 2]), Costs(cold_start_ticks=1))
     policy = Clairvoyant(plan, tick_seconds=15.0)
-    assert [policy.replicas(at) for at in (0.0, 14.9, 29.9, 30.0, 45.0, 900.0)] == [
-        0,
-        0,
-        0,
-        2,
-        2,
-        2,
-    ]
+    moments = (0.0, 14.9, 29.9, 30.0, 45.0, 900.0)
+    assert [policy.replicas(seen(at)) for at in moments] == [0, 0, 0, 2, 2, 2]
