@@ -36,7 +36,6 @@ class Residuals:
     each, and `known`, whether there is one. `is_additive` is (n_experts,).
     """
 
-    level: float
     offset: float
     is_additive: BoolVector
     errors: FloatMatrix
@@ -44,20 +43,26 @@ class Residuals:
     rank: IndexVector
     known: BoolMatrix
 
-    def correct(self, raw: FloatMatrix, counts: FloatMatrix, largest: FloatVector) -> FloatMatrix:
+    def correct(
+        self, raw: FloatMatrix, counts: FloatMatrix, largest: FloatVector, *, level: float
+    ) -> FloatMatrix:
         """Return corrected bounds, (n_experts, m); a raw one as it is where too little is known.
 
         `raw` is (n_experts, m), `counts` (m, n_origins) says how much each outcome counts for
         each bound, 0 if it was not known then, and `largest` (m,) is the largest demand seen of
-        late. NaN stays NaN; nothing is below zero.
+        late. NaN stays NaN; nothing is below zero. A higher level gives no lower bound.
         """
         found = np.array(raw, dtype=np.float64)
         for first in range(0, raw.shape[1], _N_LINES):
             lines = slice(first, first + _N_LINES)
-            found[:, lines] = self._correct(raw[:, lines], counts[lines], largest[lines])
+            found[:, lines] = self._correct(
+                raw[:, lines], counts[lines], largest[lines], level
+            )
         return found
 
-    def _correct(self, raw: FloatMatrix, counts: FloatMatrix, largest: FloatVector) -> FloatMatrix:
+    def _correct(
+        self, raw: FloatMatrix, counts: FloatMatrix, largest: FloatVector, level: float
+    ) -> FloatMatrix:
         here = np.log(np.maximum(raw, 0.0) + self.offset)
         mass = np.moveaxis(counts[:, self.rank], 0, 1) * self.known[:, None]  # (E, m, n)
         enough = np.count_nonzero(mass, axis=2) >= MIN_RESIDUALS
@@ -67,7 +72,7 @@ class Residuals:
         usable = enough & ~np.isnan(raw)
         experts, _ = np.nonzero(usable)
         if experts.size:
-            shifts[usable] = _midpoint_quantiles(self.errors[experts], mass[usable], self.level)
+            shifts[usable] = _midpoint_quantiles(self.errors[experts], mass[usable], level)
         additive = self.is_additive[:, None]
         ratios = np.exp(here + np.where(additive, 0.0, shifts)) - self.offset
         moved = np.where(additive, raw + shifts, ratios)
@@ -106,7 +111,7 @@ class Residuals:
 
 
 def residuals(
-    raw: FloatMatrix, peaks: FloatVector, *, level: float, offset: float, is_additive: BoolVector
+    raw: FloatMatrix, peaks: FloatVector, *, offset: float, is_additive: BoolVector
 ) -> Residuals:
     """Return the residuals of raw bounds (n_experts, n) against peaks (n,), NaN where unknown."""
     logs = np.log(np.maximum(raw, 0.0) + offset)
@@ -115,7 +120,6 @@ def residuals(
     errors = np.take_along_axis(errors, rank, axis=1)
     known = ~np.isnan(errors)
     return Residuals(
-        level=level,
         offset=offset,
         is_additive=is_additive,
         errors=np.where(known, errors, 0.0),

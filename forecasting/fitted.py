@@ -81,11 +81,15 @@ class FittedMixture:
         asked = replace(self.task, horizon_seconds=horizon_seconds)
         fitted = replace(self, task=asked, memory=Memory())
         history = history.between(self.begin_at, history.end_at)
-        past = Past(history=history, task=asked, offset=self.model.offset)
+        past = Past(history=history, task=fitted._weighed, offset=self.model.offset)
         walk = replace(self.walk, bounds=np.full_like(self.walk.bounds, np.nan))
         record = read_record(walk, past, self.additive)
         bounds = record.correct(walk.raw, walk.at, past) if walk.at.size else walk.bounds
         return replace(fitted, walk=replace(walk, bounds=bounds))
+
+    def at_level(self, level: float) -> "FittedMixture":
+        """Return the same mixture for another quantile: no refit, and no bound crosses another."""
+        return replace(self, task=replace(self.task, level=level), memory=Memory())
 
     def needs_refit(self, history: Series) -> bool:
         """Return whether the learners lost their footing since the fit, so that a refit pays.
@@ -100,7 +104,10 @@ class FittedMixture:
         if kept is None or kept[0].end_at > history.end_at:
             return False
         return has_drifted(
-            kept[1].record, fitted_at=self.model.at, now=history.end_at, level=self.task.level
+            kept[1].record,
+            fitted_at=self.model.at,
+            now=history.end_at,
+            level=self.model.task.level,
         )
 
     def up_to_date(self) -> "FittedMixture":
@@ -148,9 +155,14 @@ class FittedMixture:
 
     def _asked(self, past: Past) -> Past:
         """Return the history with the window that is asked for, if another one was learnt."""
-        if self.task == self.model.task:
+        if self._weighed == self.model.task:
             return past
-        return Past(history=past.history, task=self.task, offset=past.offset)
+        return Past(history=past.history, task=self._weighed, offset=past.offset)
+
+    @property
+    def _weighed(self) -> Task:
+        """The window that is asked for, at the level that experts learnt and are weighed at."""
+        return replace(self.task, level=self.model.task.level)
 
     def _advanced(
         self, past: Past, stage: Stage | None
@@ -173,12 +185,14 @@ class FittedMixture:
             record = read_record(walk, asked, self.additive)
         else:
             record = extended(record, walk, asked)
-        bounds = record.correct(raw, at, asked)
         if n_new:
-            walk.bounds[:, n_before:] = bounds[:, :n_new]
+            walk.bounds[:, n_before:] = record.correct(raw[:, :n_new], at[:n_new], asked)
         if record.at.size > n_before:  # after a pause, outcomes of new origins are known at once
             record = scored(record, walk, asked)
-        return walk, record, raw[:, -1], bounds[:, -1]
+        if is_origin and self.task.level == asked.task.level:
+            return walk, record, raw[:, -1], walk.bounds[:, -1].copy()
+        bounds = record.correct(raw[:, -1:], at[-1:], asked, level=self.task.level)
+        return walk, record, raw[:, -1], bounds[:, 0]
 
     @property
     def additive(self) -> BoolVector:

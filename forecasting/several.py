@@ -36,9 +36,10 @@ def can_answer(fitted_seconds: float, horizon_seconds: float) -> bool:
 def forecast_all(fitted: Sequence[FittedForecaster], history: Series) -> tuple[Forecast, ...]:
     """Return the forecasts of several tasks, in their order, made consistent.
 
-    Each level is fitted and calibrated on its own, so bounds may cross. The peak of a longer
-    window is never below that of a shorter one, nor a higher quantile below a lower one: a bound
-    is lifted to the largest of those that it must not be below.
+    The mixture's levels do not cross (`mixture`), but each window is fitted and calibrated on its
+    own, and other forecasters promise less. The peak of a longer window is never below that of a
+    shorter one, nor a higher quantile below a lower one: a bound is lifted to the largest of those
+    that it must not be below.
     """
     forecasts = [one.forecast(history) for one in fitted]
     return tuple(

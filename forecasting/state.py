@@ -25,7 +25,7 @@ from forecasting.forecaster import Task
 from forecasting.walk import Walk
 
 MAGIC = b"prewarm-forecast"
-VERSION = 1
+VERSION = 2
 _DIGEST_BYTES = 16
 _START = len(MAGIC) + 1 + _DIGEST_BYTES
 

@@ -120,11 +120,18 @@ class Record:
         unlike = np.abs(age % ROUND_SECONDS) >= 0.5 * past.history.step_seconds
         return np.where(unlike, OTHER_MINUTE_WEIGHT, 1.0) * known
 
-    def correct(self, raw: FloatMatrix, now: FloatVector, past: Past) -> FloatMatrix:
-        """Return the bounds `raw` (E, m) of the times `now` (m,), corrected, (E, m)."""
+    def correct(
+        self, raw: FloatMatrix, now: FloatVector, past: Past, *, level: float | None = None
+    ) -> FloatMatrix:
+        """Return the bounds `raw` (E, m) of the times `now` (m,), corrected, (E, m).
+
+        For the level of the task unless another `level` is asked for.
+        """
         places = np.rint((now - past.history.start_at) / past.history.step_seconds)
         largest = past.maximum(places, LARGEST_SECONDS)
-        return self.residuals.correct(raw, self.counts(now, past, CALIBRATION_SECONDS), largest)
+        counts = self.counts(now, past, CALIBRATION_SECONDS)
+        wanted = past.task.level if level is None else level
+        return self.residuals.correct(raw, counts, largest, level=wanted)
 
     def mixed(self, past: Past, now: float, bounds: FloatVector) -> tuple[float, FloatVector]:
         """Return the mixed bound at `now` from corrected `bounds` (E,), and the weights (E,).
@@ -169,9 +176,7 @@ def read_record(walk: Walk, past: Past, is_additive: BoolVector) -> Record:
     """Return the record of a walk, of the outcomes that the history of `past` holds."""
     n = known_origins(walk.at, past)
     peaks, level = _peaks(walk.at[:n], past), past.task.level
-    said = residuals(
-        walk.raw[:, :n], peaks, level=level, offset=past.offset, is_additive=is_additive
-    )
+    said = residuals(walk.raw[:, :n], peaks, offset=past.offset, is_additive=is_additive)
     bounds = walk.bounds[:, :n]
     losses = pinball_each(peaks, bounds, level)
     return Record(at=walk.at[:n], peaks=peaks, residuals=said, bounds=bounds, losses=losses)

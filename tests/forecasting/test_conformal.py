@@ -19,12 +19,11 @@ def corrected(
     largest: float | None = None,
 ) -> float:
     raw, came = np.asarray(bounds, dtype=float), np.asarray(peaks, dtype=float)
-    past = residuals(
-        raw[None], came, level=level, offset=offset, is_additive=np.array([is_additive])
-    )
+    past = residuals(raw[None], came, offset=offset, is_additive=np.array([is_additive]))
     counts = np.ones((1, raw.size))
     highest = float(np.nanmax(came)) if largest is None else largest
-    return float(past.correct(np.array([[bound]]), counts, np.array([highest]))[0, 0])
+    found = past.correct(np.array([[bound]]), counts, np.array([highest]), level=level)
+    return float(found[0, 0])
 
 
 @pytest.mark.parametrize(

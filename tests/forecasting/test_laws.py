@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecasting.default import default_forecaster
+from forecasting.default import default_experts, default_forecaster
 from forecasting.forecast import NotEnoughHistory
 from forecasting.forecaster import FittedForecaster, Task
+from forecasting.mixture import Mixture
 from forecasting.series import Series
 
 MakeHistory: TypeAlias = Callable[..., Series]
@@ -97,8 +99,9 @@ def test_the_same_history_gives_the_same_bits(history: Series, task: Task) -> No
 PROGRAM = """
 import numpy as np
 from zoneinfo import ZoneInfo
-from forecasting.default import default_forecaster
+from forecasting.default import default_experts, default_forecaster
 from forecasting.forecaster import Task
+from forecasting.mixture import Mixture
 from forecasting.series import Series
 
 values = 50 + 40 * np.sin(np.arange(9000) / 229) + np.random.default_rng(1).gamma(4, 2, 9000)
@@ -198,10 +201,36 @@ def test_a_quiet_series_does_not_blow_up(
     assert bound <= 1.5 * history.values.max()
 
 
-def test_a_higher_level_gives_no_lower_bound(office: MakeHistory, task: MakeTask) -> None:
+close_levels = st.tuples(st.floats(0.05, 0.97), st.floats(0.005, 0.1)).map(
+    lambda pair: (pair[0], min(sum(pair), 0.995))
+)
+
+
+@given(histories(), tasks, close_levels)
+@settings(max_examples=30, deadline=None)
+def test_levels_that_are_asked_apart_do_not_cross(
+    history: Series, task: Task, levels: tuple[float, float]
+) -> None:
+    """But for the rounding of logarithms and back."""
+    n_learnt = 2 * len(history) // 3
+    known = history.between(history.start_at, history.start_at + n_learnt * history.step_seconds)
+    low, high = (default_forecaster().fit(known, replace(task, level=level)) for level in levels)
+    for n in range(n_learnt, len(history) + 1, max(1, len(history) // 30)):
+        now = history.between(history.start_at, history.start_at + (n - 1) * history.step_seconds)
+        lower, higher = ask(low, now), ask(high, now)
+        assert (lower is None) == (higher is None)
+        if lower is not None and higher is not None:
+            assert lower <= higher * (1 + 1e-12)
+
+
+def test_another_level_needs_no_other_fit(office: MakeHistory, task: MakeTask) -> None:
     history = office(days=9.6)
-    bounds = [
-        default_forecaster().fit(history, task(level=level)).forecast(history).value
-        for level in (0.5, 0.8, 0.9, 0.95, 0.99)
-    ]
+    known = history.between(history.start_at, history.end_at - 7200.0)
+    fitted = Mixture(experts=default_experts()).fit(known, task(level=0.5))
+    bounds = []
+    for level in (0.5, 0.8, 0.9, 0.95, 0.99):
+        asked = fitted.at_level(level).forecast(history)
+        assert asked == default_forecaster().fit(known, task(level=level)).forecast(history)
+        bounds.append(asked.value)
     assert bounds == sorted(bounds)
+    assert len(set(bounds)) == len(bounds)
