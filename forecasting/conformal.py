@@ -55,9 +55,7 @@ class Residuals:
         found = np.array(raw, dtype=np.float64)
         for first in range(0, raw.shape[1], _N_LINES):
             lines = slice(first, first + _N_LINES)
-            found[:, lines] = self._correct(
-                raw[:, lines], counts[lines], largest[lines], level
-            )
+            found[:, lines] = self._correct(raw[:, lines], counts[lines], largest[lines], level)
         return found
 
     def _correct(

@@ -81,7 +81,7 @@ class FittedMixture:
         asked = replace(self.task, horizon_seconds=horizon_seconds)
         fitted = replace(self, task=asked, memory=Memory())
         history = history.between(self.begin_at, history.end_at)
-        past = Past(history=history, task=fitted._weighed, offset=self.model.offset)
+        past = Past(history=history, task=fitted.weighed_task, offset=self.model.offset)
         walk = replace(self.walk, bounds=np.full_like(self.walk.bounds, np.nan))
         record = read_record(walk, past, self.additive)
         bounds = record.correct(walk.raw, walk.at, past) if walk.at.size else walk.bounds
@@ -155,12 +155,12 @@ class FittedMixture:
 
     def _asked(self, past: Past) -> Past:
         """Return the history with the window that is asked for, if another one was learnt."""
-        if self._weighed == self.model.task:
+        if self.weighed_task == self.model.task:
             return past
-        return Past(history=past.history, task=self._weighed, offset=past.offset)
+        return Past(history=past.history, task=self.weighed_task, offset=past.offset)
 
     @property
-    def _weighed(self) -> Task:
+    def weighed_task(self) -> Task:
         """The window that is asked for, at the level that experts learnt and are weighed at."""
         return replace(self.task, level=self.model.task.level)
 
