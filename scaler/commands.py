@@ -245,7 +245,9 @@ def serve(**flags: Any) -> None:
 @source_options
 @click.option("--at", metavar="TIME", help="With --query: decide as of this ISO time, not now.")
 @experts_option
-@click.option("--strict", is_flag=True, help="Let warnings fail, not only errors.")
+@click.option(
+    "--strict", is_flag=True, help="Exit with status 1 on warnings too, not only on errors."
+)
 @click.option(
     "--all-external",
     is_flag=True,

@@ -44,7 +44,7 @@ def read_plan(
         read_holidays = parse_holidays(holidays) if holidays is not None else read_holidays
     except BadHolidays as bad:
         what = str(bad) if "holidays" in shows else "(not shown) is not allowed"
-        lines.append(f"holidays: {what}; allowed are codes such as {EXAMPLE}")
+        lines.append(_joined(f"holidays: {what}", f"allowed are codes such as {EXAMPLE}"))
     if events is not None:
         read_events, bad_events = parse_events(events, zone)
         lines += _event_lines(bad_events, is_shown="events" in shows)
@@ -57,12 +57,19 @@ def read_plan(
 
 def _event_lines(bad: tuple[BadEvent, ...], *, is_shown: bool) -> Iterator[str]:
     """Yield a line for each; the first one says what is allowed."""
-    allowed = f"; allowed is {FORMS}"
+    allowed = f"allowed is {FORMS}"
     for each in bad:
         entry = shown(each.entry, 80) if each.entry else ""
         what = f"{entry} {each.why}".strip() if is_shown else "(not shown) is no event"
-        yield f"events: line {each.line}: {what}{allowed}"
+        yield _joined(f"events: line {each.line}: {what}", allowed)
         allowed = ""
+
+
+def _joined(said: str, allowed: str) -> str:
+    """Return both, as sentences where the first one asks."""
+    if not allowed:
+        return said
+    return f"{said} {allowed}" if said.endswith("?") else f"{said}; {allowed}"
 
 
 def parse_leading(text: str) -> tuple[tuple[str, str], ...]:

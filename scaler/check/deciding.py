@@ -67,7 +67,7 @@ async def decided(
     is_overridden = flags.source == "file" or flags.prometheus_address is not None
     wholes = [read for each in checked for read in each.reads if _is_whole(read)]
     if not wholes:
-        return list(checked)
+        return [replace(each, is_decided=True) for each in checked]
     if not is_overridden:
         flags = replace(flags, allow_address=(*flags.allow_address, *_named_addresses(wholes)))
     seconds: dict[str, float] = {}  # of each query that cost the server more than it should
@@ -86,7 +86,7 @@ async def decided(
                 watched = Watched(source, query, is_overridden=is_overridden)
                 outcome = await decide_now(each.scaled_object, read, watched, now, forecaster)
                 outcomes.append(_with_costs(outcome, seconds))
-            made.append(replace(each, outcomes=tuple(outcomes)))
+            made.append(replace(each, outcomes=tuple(outcomes), is_decided=True))
     finally:
         await source.close()
     return made

@@ -48,6 +48,7 @@ class Checked:
     reads: tuple[ReadTrigger, ...]
     findings: tuple[Finding, ...]
     outcomes: tuple[Outcome, ...] = ()
+    is_decided: bool = False  # whether decisions were asked for
 
 
 class Report:
@@ -96,20 +97,18 @@ class Report:
         gap = "\n" if self.n_triggers else ""
         self._to.line(Text(f"{gap}{title} ({name}:{scaled_object.node.line})", style="bold"))
         self.n_triggers += len(checked.reads)
-        found = list(checked.findings)
-        for outcome in checked.outcomes:
-            found += outcome.findings
-        found.sort(key=lambda each: (ORDER.index(each.severity), each.line))
-        self._findings(name, found)
-        for read in checked.reads:
-            if read.unknown:
-                keys = ", ".join(read.unknown)
-                self._to.line(Text(f"{read.entry.where}: no decision without {keys}", style="dim"))
-        for outcome in checked.outcomes:
+        self._findings(name, checked.findings)
+        for read in checked.reads if checked.is_decided else ():
+            outcome = next((each for each in checked.outcomes if each.read is read), None)
+            if outcome is None:
+                self._to.line(Text(f"\n{read.entry.where}: {_undecided(read)}", style="dim"))
+                continue
+            self._to.line()
+            self._findings(name, outcome.findings)
             self._outcome(outcome)
 
     def _findings(self, name: str, findings: Sequence[Finding]) -> None:
-        for finding in findings:
+        for finding in sorted(findings, key=lambda each: (ORDER.index(each.severity), each.line)):
             self._found[finding.severity] += 1
             if finding.severity is Severity.NOTE and not self._shows_notes:
                 continue
@@ -134,7 +133,7 @@ class Report:
     def _outcome(self, outcome: Outcome) -> None:
         decision, params = outcome.decision, outcome.read.params
         as_of = datetime.fromtimestamp(decision.seen.as_of, tz=params.zone)
-        title = Text(f"\n{outcome.read.entry.where} answers ")
+        title = Text(f"{outcome.read.entry.where} answers ")
         told = answer(decision)
         title.append(f"{told}," if "but" in told else told, style="bold green")
         self._to.line(title.append(f" as of {as_of:%a %Y-%m-%d %H:%M:%S %Z}"))
@@ -165,6 +164,13 @@ class Report:
         self._to.line(Text())
         for line in plot(picture, width=self._to.width, glyphs=glyphs):
             self._to.line(line)
+
+
+def _undecided(read: ReadTrigger) -> str:
+    """Say why there is no decision."""
+    if read.unknown:
+        return f"no decision without {', '.join(read.unknown)}"
+    return "no decision until its errors are mended"
 
 
 def _until(forecast: Forecast) -> float:

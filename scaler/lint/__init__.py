@@ -5,7 +5,8 @@ it. Where KEDA or the HPA have a default, the rule judges the default. Facts abo
 of KEDA 2.21 and Kubernetes 1.37; where an older version differs, the sentence says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from scaler.lint.bounds import (
     cooldown_period,
@@ -21,9 +22,9 @@ from scaler.lint.bounds import (
     scaling_modifiers,
     warm_floor_below_minimum,
 )
-from scaler.lint.calendar import calendar_zone, leading_query
+from scaler.lint.calendar import calendar_zone, event_demand, leading_query
 from scaler.lint.decision import hpa_tolerance, max_capacity, scheduled_floors
-from scaler.lint.facts import Facts, Rule, Said, TriggerRule
+from scaler.lint.facts import Facts, NotKnown, Rule, Said, TriggerRule
 from scaler.lint.fields import OBJECT, field_problems
 from scaler.lint.pace import (
     scale_down_window,
@@ -85,6 +86,7 @@ TRIGGER_RULES: tuple[TriggerRule, ...] = (
     query_of_served,
     empty_answers,
     calendar_zone,
+    event_demand,
     leading_query,
     hpa_tolerance,
     max_capacity,
@@ -97,14 +99,20 @@ def lint(scaled_object: ScaledObject, triggers: Sequence[ReadTrigger]) -> tuple[
     findings = [_finding("field", said) for said in field_problems(scaled_object.node, OBJECT)]
     if triggers:
         facts = Facts(scaled_object=scaled_object, triggers=tuple(triggers))
-        findings += [_finding(_name(rule), said) for rule in RULES for said in rule(facts)]
+        findings += [_finding(_name(rule), said) for rule in RULES for said in _said(rule(facts))]
         findings += [
             _finding(_name(rule), said)
             for read in triggers
             for rule in TRIGGER_RULES
-            for said in rule(facts, read)
+            for said in _said(rule(facts, read))
         ]
     return tuple(findings)
+
+
+def _said(found: Iterator[Said]) -> Iterator[Said]:
+    """Yield what a rule says until it needs what isn't known."""
+    with suppress(NotKnown):
+        yield from found
 
 
 def _name(rule: Rule | TriggerRule) -> str:

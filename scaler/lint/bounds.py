@@ -47,22 +47,17 @@ def warm_floor_below_minimum(facts: Facts) -> Iterator[Said]:
 
 def replica_bounds(facts: Facts) -> Iterator[Said]:
     """Compare the room that KEDA leaves with the room that the scaler knows."""
-    node, low, high, ours = (
-        facts.spec.get("maxReplicaCount"),
-        facts.minimum,
-        facts.maximum,
-        facts.max_replicas,
-    )
+    node, low, high = facts.spec.get("maxReplicaCount"), facts.minimum, facts.maximum
     paste = nested("triggers", f'- metadata:\n    maxReplicas: "{high}"')
     if low > high:
         text = f"minReplicaCount {low} is above maxReplicaCount {high}; KEDA refuses the object"
         yield Said(ERROR, node, text, nested("spec", f"maxReplicaCount: {low}"))
     elif low == high:
         yield Said(WARNING, node, f"minReplicaCount and maxReplicaCount are both {low}: no room")
-    elif ours < low:
+    elif (ours := facts.max_replicas) < low:
         text = f"maxReplicas {ours} is below minReplicaCount {low}: no prediction has an effect"
         yield Said(ERROR, facts.spec.get("minReplicaCount"), text, paste)
-    elif ours < high and node.is_given:
+    elif ours < high and node.is_given and not _may_rise(facts):
         text = f"maxReplicas {ours} is below maxReplicaCount {high}: never more than {ours} come"
         yield Said(WARNING, node, text, paste)
     elif ours > high:
@@ -71,6 +66,10 @@ def replica_bounds(facts: Facts) -> Iterator[Said]:
             f"figures say up to {ours}"
         )
         yield Said(NOTE, node, text, paste)
+
+
+def _may_rise(facts: Facts) -> bool:
+    return any(read.params.max_capacity_buffer is not None for read in facts.triggers)
 
 
 def idle_replicas(facts: Facts) -> Iterator[Said]:

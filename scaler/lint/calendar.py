@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from math import ceil
 
+from scaler.agenda import parse_events
 from scaler.lint.facts import WARNING, Facts, Said, key_yaml
 from scaler.lint.trigger import counter_without_rate
 from scaler.manifest import ReadTrigger
@@ -26,6 +29,36 @@ def _names_zones(text: str) -> bool:
     """Return whether each event names its own zone: no cron, and an offset after each time."""
     events = "\n".join(line.partition("#")[0] for line in text.splitlines())
     return "cron" not in events and len(_ZONE.findall(events)) >= len(_DAY.findall(events))
+
+
+def event_demand(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
+    """Find an event whose demand needs more than can be had."""
+    node = facts.metadata(read, "events")
+    if not node.is_given or not (read.knows("events") and read.knows("threshold")):
+        return
+    params = read.params
+    raises = params.max_capacity_buffer is not None
+    most, limit = (facts.maximum, "maxReplicaCount") if raises else _ceiling(facts, read)
+    carries = f"at {params.threshold:g} a replica" + (
+        "" if read.trigger is None or read.trigger.capacity_queries is None else " (thresholdPrior)"
+    )
+    for number, line in enumerate(node.text.splitlines(), start=1):
+        for event in parse_events(line, params.zone)[0]:
+            needed = ceil((event.demand or 0.0) / params.threshold)
+            if needed > most:
+                text = (
+                    f"events: demand {event.demand:g} needs {needed} replicas {carries}, and "
+                    f"{limit} is {most}: the rest is not there when the event begins"
+                )
+                below = number if "\n" in node.text else 0
+                yield Said(WARNING, replace(node, line=node.line + below), text)
+
+
+def _ceiling(facts: Facts, read: ReadTrigger) -> tuple[int, str]:
+    """Return the lower one of the two limits, and its name."""
+    if not read.knows("maxReplicas") or facts.maximum < read.params.max_replicas:
+        return facts.maximum, "maxReplicaCount"
+    return read.params.max_replicas, "maxReplicas"
 
 
 def leading_query(facts: Facts, read: ReadTrigger) -> Iterator[Said]:

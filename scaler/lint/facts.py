@@ -39,9 +39,17 @@ class Said(NamedTuple):
     paste: str = ""
 
 
+class NotKnown(Exception):  # noqa: N818 - named after what is the case
+    """A key that can't be read, or whose value only the cluster knows, and a rule needs it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Facts:
-    """All that a rule may look at. There is at least one trigger."""
+    """All that a rule may look at. There is at least one trigger.
+
+    What a bad key would decide raises `NotKnown`, which ends the rule: nothing is said by a
+    default that nobody chose, and one mistake is one finding.
+    """
 
     scaled_object: ScaledObject
     triggers: tuple[ReadTrigger, ...]
@@ -69,12 +77,12 @@ class Facts:
     @property
     def warm_floor(self) -> int:
         """The highest warmFloor."""
-        return max(read.params.warm_floor for read in self.triggers)
+        return max(read.params.warm_floor for read in self._known("warmFloor"))
 
     @property
     def max_replicas(self) -> int:
         """The highest maxReplicas."""
-        return max(read.params.max_replicas for read in self.triggers)
+        return max(read.params.max_replicas for read in self._known("maxReplicas"))
 
     @property
     def ceiling(self) -> int:
@@ -84,7 +92,7 @@ class Facts:
     @property
     def lead_seconds(self) -> float:
         """The longest lead time."""
-        return max(read.params.lead_time_seconds for read in self.triggers)
+        return max(read.params.lead_time_seconds for read in self._known("leadTimeSeconds"))
 
     @property
     def goes_idle(self) -> bool:
@@ -95,6 +103,11 @@ class Facts:
     def modifiers(self) -> Node:
         """The scalingModifiers."""
         return self.spec.get("advanced", "scalingModifiers")
+
+    def _known(self, key: str) -> tuple[ReadTrigger, ...]:
+        if not all(read.knows(key) for read in self.triggers):
+            raise NotKnown(key)
+        return self.triggers
 
     def metadata(self, read: ReadTrigger, key: str) -> Node:
         """Return the node of a trigger's key."""

@@ -13,9 +13,7 @@ from scaler.lint.facts import (
     Said,
     quantity,
 )
-from scaler.manifest import (
-    Node,
-)
+from scaler.manifest import Node, as_text
 
 
 class Check(NamedTuple):
@@ -177,4 +175,4 @@ def _unquoted(node: Node, path: tuple[str, ...]) -> Said:
     if not node.text:
         return Said(ERROR, node, f"{where}: {node.kind}, and KEDA takes only text")
     text = f"{where}: {node.text[:60]} is {node.kind}, and KEDA takes only text: quote it"
-    return Said(ERROR, node, text, f'{path[-1]}: "{node.text[:60]}"')
+    return Said(ERROR, node, text, f'{path[-1]}: "{as_text(node)[:60]}"')

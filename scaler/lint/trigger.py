@@ -108,6 +108,8 @@ def keys_without_effect(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
 
 def lead_time(facts: Facts, read: ReadTrigger) -> Iterator[Said]:
     """Compare the lead time with the way from an answer to a pod that serves."""
+    if not read.knows("leadTimeSeconds"):
+        return
     node, seconds = facts.metadata(read, "leadTimeSeconds"), read.params.lead_time_seconds
     earliest, allowed = startup_seconds(facts.scaled_object.workload)
     needed = DELAY_BEFORE_PODS_SECONDS + earliest

@@ -10,7 +10,7 @@ from scaler.manifest.objects import (
     read_manifest,
 )
 from scaler.manifest.reading import MAX_FILE_BYTES, Unreadable
-from scaler.manifest.triggers import ReadTrigger, read_trigger
+from scaler.manifest.triggers import ReadTrigger, as_text, read_trigger
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -23,6 +23,7 @@ __all__ = [
     "Severity",
     "TriggerEntry",
     "Unreadable",
+    "as_text",
     "read_manifest",
     "read_trigger",
 ]

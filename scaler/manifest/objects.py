@@ -15,6 +15,7 @@ SHARED_KEYS = frozenset(
     | {"queryParameters", "ignoreNullValues", "authModes", "mode", "timezone"}
 )
 OWN_KEYS = tuple(key for key in KNOWN_KEYS if key not in SHARED_KEYS)
+BARE = "triggers without their object; give the whole ScaledObject, with its kind"
 EXTERNAL_TYPES = frozenset({"external", "external-push"})
 
 
@@ -85,24 +86,30 @@ def read_manifest(data: bytes, *, takes_all_external: bool = False) -> Manifest:
     skipped = [
         (each.line, f"a document that is {each.kind}, no object")
         for each in objects
-        if each.is_given and not each.entries
+        if each.is_given and not each.entries and not _is_bare(each)
     ]
     skipped += [
         (each.line, f"ScaledJob {each.get('metadata', 'name').text}: jobs are not forecast")
         for each in objects
         if each.get("kind").text == "ScaledJob"
     ]
-    skipped += [
-        (each.line, "triggers without their object; give the whole ScaledObject, with its kind")
-        for each in objects
-        if each.get("triggers").is_given and not each.get("kind").is_given
-    ]
+    skipped += [(each.line, BARE) for each in objects if _is_bare(each)]
     scaled_objects = tuple(
         _scaled_object(each, objects, takes_all_external=takes_all_external)
         for each in objects
         if each.get("kind").text == "ScaledObject"
     )
     return Manifest(scaled_objects=scaled_objects, findings=findings, skipped=tuple(skipped))
+
+
+def _is_bare(node: Node) -> bool:
+    """Return whether it is triggers, or a spec, that were cut out of their object."""
+    if node.get("kind").is_given:
+        return False
+    if node.get("triggers").is_given or node.get("spec", "triggers").is_given:
+        return True
+    candidates = node.items or (node,)
+    return any(each.get("type").is_given and each.get("metadata").entries for each in candidates)
 
 
 def why_not_ours(trigger: Node) -> str:
@@ -118,9 +125,10 @@ def why_not_ours(trigger: Node) -> str:
         own = next((key for key in metadata.entries if key in OWN_KEYS), None)
         near = get_close_matches(kind, sorted(EXTERNAL_TYPES), n=1, cutoff=0.8)
         hint = f"; did you mean {near[0]}?" if near else ""
-        return (
-            f"type {kind}{f', although it has {own}' if own else ''}{hint}" if kind else "no type"
-        )
+        if own and not hint:
+            return f"type {kind}, although it has {own}: Prewarm's triggers are of type external"
+        although = f", although it has {own}" if own else ""
+        return f"type {kind}{although}{hint}" if kind else "no type"
     keys = [key.removesuffix(FROM_ENVIRONMENT) for key in metadata.entries]
     has_query = _has(keys, "query") and _has(keys, "threshold", "serverAddress")
     if has_query or _has(keys, *OWN_KEYS) or "prewarm" in metadata.get("scalerAddress").text:

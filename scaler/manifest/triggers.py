@@ -8,11 +8,9 @@ from scaler.errors import BadMetadata
 from scaler.manifest.findings import Finding, Severity
 from scaler.manifest.nodes import Node
 from scaler.manifest.objects import ScaledObject, TriggerEntry
-from scaler.metadata import FROM_ENVIRONMENT, Trigger, parse
+from scaler.metadata import FROM_ENVIRONMENT, STAND_INS, Trigger, good_params, parse
 from scaler.params import TargetParams
 
-# What a required key counts as where its value is not known.
-STAND_INS = {"query": "vector(0)", "threshold": "1"}
 # A line of a key that holds several; they stand below the key when its text is a block.
 _LINE_WITHIN = re.compile(r"(?:events|leadingQueries): line (\d+):")
 
@@ -22,15 +20,20 @@ class ReadTrigger:
     """One of our triggers as the scaler would get it.
 
     `unknown` are keys whose value only the cluster knows: what hangs on them can't be told here.
-    `trigger` is None when a key is bad; `params` are those of the keys that are good.
+    `trigger` is None when a key is `bad`; `params` are those of the keys that are good.
     """
 
     entry: TriggerEntry
     sent: Mapping[str, str]
     unknown: tuple[str, ...]
+    bad: frozenset[str]
     trigger: Trigger | None
     params: TargetParams
     findings: tuple[Finding, ...]
+
+    def knows(self, key: str) -> bool:
+        """Return whether what `params` say of a key is what the trigger says, or its default."""
+        return key not in self.bad and key not in self.unknown
 
 
 def read_trigger(scaled_object: ScaledObject, entry: TriggerEntry) -> ReadTrigger:
@@ -44,7 +47,7 @@ def read_trigger(scaled_object: ScaledObject, entry: TriggerEntry) -> ReadTrigge
         if not node.text and not isinstance(node.value, str):
             unknown.append(name)  # empty, a list or a mapping: the lint of fields says so
         elif name == key:
-            sent[key] = node.text
+            sent[key] = as_text(node)
         else:
             value, finding = _from_environment(scaled_object, key, node)
             findings.append(finding)
@@ -55,18 +58,28 @@ def read_trigger(scaled_object: ScaledObject, entry: TriggerEntry) -> ReadTrigge
     stand_ins = {key: STAND_INS[key] for key in unknown if key in STAND_INS and key not in sent}
     try:
         trigger = parse(stand_ins | sent)
-        params = trigger.params
-    except BadMetadata as bad:
-        trigger, params = None, _good_params(sent, bad.lines)
-        findings += [_bad_key(line, entry.node) for line in bad.lines]
+        params, bad = trigger.params, frozenset[str]()
+    except BadMetadata as exc:
+        bad = frozenset(line.partition(":")[0].removesuffix(FROM_ENVIRONMENT) for line in exc.lines)
+        trigger, params = None, good_params(sent, bad)
+        findings += [_bad_key(line, entry.node) for line in exc.lines]
     return ReadTrigger(
         entry=entry,
         sent=sent,
         unknown=tuple(unknown),
+        bad=bad,
         trigger=trigger,
         params=params,
         findings=tuple(findings),
     )
+
+
+def as_text(node: Node) -> str:
+    """Return what is meant by a scalar: `yes` without quotes is KEDA's "true".
+
+    That it must be quoted is a finding of its own.
+    """
+    return str(node.value).lower() if isinstance(node.value, bool) else node.text
 
 
 def _from_environment(
@@ -102,14 +115,3 @@ def _bad_key(line: str, trigger: Node) -> Finding:
     within = _LINE_WITHIN.match(line)
     n_below = int(within[1]) if within and "\n" in node.text else 0
     return Finding(rule="metadata", severity=Severity.ERROR, line=node.line + n_below, text=line)
-
-
-def _good_params(sent: Mapping[str, str], lines: tuple[str, ...]) -> TargetParams:
-    bad = {line.partition(":")[0] for line in lines}
-    good = {
-        key: text for key, text in sent.items() if key.removesuffix(FROM_ENVIRONMENT) not in bad
-    }
-    try:
-        return parse(STAND_INS | good).params
-    except BadMetadata:
-        return parse(STAND_INS).params

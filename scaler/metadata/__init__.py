@@ -7,7 +7,7 @@ from scaler.metadata.keys import (
     KNOWN_KEYS,
     SWITCH_KEYS,
 )
-from scaler.metadata.parsing import parse
+from scaler.metadata.parsing import STAND_INS, good_params, parse
 from scaler.metadata.trigger import Trigger
 
 __all__ = [
@@ -15,7 +15,9 @@ __all__ = [
     "FROM_ENVIRONMENT",
     "IGNORED_KEYS",
     "KNOWN_KEYS",
+    "STAND_INS",
     "SWITCH_KEYS",
     "Trigger",
+    "good_params",
     "parse",
 ]

@@ -17,6 +17,7 @@ from scaler.metadata.keys import (
 from scaler.metadata.lines import bad_line, missing_line, quoted, unknown_line
 from scaler.metadata.pairs import pair_problems
 from scaler.metadata.trigger import Trigger, capacity_queries_of, params_of, query_of
+from scaler.params import TargetParams
 from scaler.plan import read_plan
 from scaler.schedule import Schedule, parse_schedules
 
@@ -61,6 +62,19 @@ def parse(metadata: Mapping[str, str]) -> Trigger:
         hidden_keys=frozenset(key for key in given if key not in metadata),
         given=tuple((key, given[key]) for key in KNOWN_KEYS if key in given.keys() - hidden),
     )
+
+
+def good_params(metadata: Mapping[str, str], bad: AbstractSet[str]) -> TargetParams:
+    """Return how to scale by the keys that are not `bad`, with defaults in the place of those.
+
+    For what is said of a trigger beside its errors; nothing is scaled by it.
+    """
+    given, _ = _resolve(metadata)
+    good = {key: text for key, text in given.items() if key not in bad}
+    read, _ = _validated(STAND_INS | good)
+    if read.threshold is None and read.threshold_prior is None:
+        read = read.model_copy(update={"threshold": float(STAND_INS["threshold"])})
+    return params_of(read)
 
 
 def _resolve(metadata: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

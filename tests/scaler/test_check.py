@@ -194,7 +194,7 @@ def test_a_broken_file_does_not_hide_the_others(tmp_path: Path):
         ("kind: Deployment\n", ""),
         (
             FINE_OBJECT.replace("type: external", "type: prometheus"),
-            "skipped: ScaledObject llm/chat (type prometheus, although it has maxReplicas)",
+            "skipped: ScaledObject llm/chat (type prometheus, although it has maxReplicas: ",
         ),
     ],
 )
@@ -346,6 +346,36 @@ def test_nothing_is_read_without_source_flags_nor_where_a_key_is_bad():
     _, printed = check(text, source_flags=FLAGS, open_with=opened)
     assert "triggers[0]: no decision without threshold\n" in printed
     assert opened.flags is None
+
+
+def test_each_decision_stands_below_what_was_found_for_it_and_a_trigger_without_one_says_why():
+    begin = FINE_OBJECT.index("  - type: external")
+    trigger = FINE_OBJECT[begin:]
+    lost, bad = trigger.replace(QUERY, "lost"), trigger.replace('"10"', '"x"')
+    status, printed = check(
+        FINE_OBJECT[:begin] + lost + bad + trigger,
+        source_flags=FLAGS,
+        open_with=Opened(daily_spike()),
+    )
+    assert status == FOUND
+    parts = (
+        'error: threshold: "x"',
+        "warning: the query returned nothing",
+        "triggers[0] answers",
+        "triggers[1]: no decision until its errors are mended",
+        "triggers[2] answers",
+    )
+    places = [printed.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_one_mistake_is_one_finding():
+    text = FINE_OBJECT.replace('threshold: "10"', "threshold: 10\n      ignoreNullValues: yes")
+    _, printed = check(text)
+    assert "1 prewarm trigger: 2 errors, 0 warnings, 0 notes" in printed
+    assert '      ignoreNullValues: "true"\n' in printed
+    _, printed = check(FINE_OBJECT.replace('maxReplicas: "20"', 'maxReplicas: "many"'))
+    assert "1 prewarm trigger: 1 error, 0 warnings, 0 notes" in printed
 
 
 @pytest.mark.parametrize(

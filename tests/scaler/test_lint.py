@@ -133,8 +133,8 @@ LINTS: tuple[tuple[dict[str, Any], list[str], str], ...] = (
             f"{OURS}.maxCapacityBuffer": "10",
             f"{OURS}.maxReplicas": "20",
         },
-        ["warning replica-bounds"],
-        "room to rise",
+        [],
+        "room to rise, and more than maxReplicas may come",
     ),
     (
         {
@@ -372,6 +372,45 @@ LINTS: tuple[tuple[dict[str, Any], list[str], str], ...] = (
     ({f"{OURS}.query": "job:a_total:rate2m"}, [], "a recorded rate"),
     ({f"{OURS}.query": "avg(rate(a_total[2m]))"}, ["warning query-per-pod"], "falls with each pod"),
     ({f"{OURS}.query": "sum(avg_over_time(a[5m]))"}, [], "an average over time is fine"),
+    (
+        {f"{OURS}.events": "2026-12-01T09:00Z for 4h demand 401"},
+        ["warning event-demand"],
+        "40 replicas of 10 carry 400",
+    ),
+    ({f"{OURS}.events": "2026-12-01T09:00Z for 4h demand 400"}, [], "and that much is fine"),
+    (
+        {f"{OURS}.events": "2026-12-01T09:00Z for 4h demand 401", f"{OURS}.threshold": "x"},
+        [],
+        "what one replica carries can't be read: an error, and the only finding",
+    ),
+    (
+        {f"{OURS}.events": "2026-12-01T09:00Z for 4h demand 401", f"{OURS}.maxReplicas": "x"},
+        ["warning event-demand"],
+        "maxReplicaCount holds whatever maxReplicas should have been",
+    ),
+    (
+        {
+            f"{OURS}.events": "2026-12-01T09:00Z for 4h demand 401",
+            f"{OURS}.maxReplicas": "30",
+            f"{OURS}.maxCapacityBehavior": "IncreaseMaxCapacity",
+            f"{OURS}.maxCapacityBuffer": "10",
+            "spec.maxReplicaCount": 41,
+        },
+        [],
+        "the ceiling rises to the event",
+    ),
+    ({f"{OURS}.maxReplicas": "x"}, [], "no rule judges by a default that nobody chose"),
+    ({f"{OURS}.warmFloor": "x"}, [], "nor of a floor"),
+    (
+        {f"{OURS}.leadTimeSeconds": "4m", f"{UP}.stabilizationWindowSeconds": 300},
+        [],
+        "nor of a lead time",
+    ),
+    (
+        {f"{OURS}.threshold": "auto", f"{OURS}.maxReplicas": "30"},
+        ["warning replica-bounds"],
+        "what threshold: auto lacks leaves maxReplicas as it is",
+    ),
     ({f"{OURS}.holidays": "DE"}, ["warning calendar-zone"], "whose days? UTC's"),
     ({f"{OURS}.holidays": "DE", f"{OURS}.timezone": "Europe/Berlin"}, [], "its own days"),
     (

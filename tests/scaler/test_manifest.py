@@ -208,7 +208,11 @@ OURS = (
         "an external scaler without Prewarm's keys (query, threshold ...)",
     ),
     ("prometheus", "query: up\n      threshold: '1'", "type prometheus"),
-    ("prometheus", "warmFloor: '1'", "type prometheus, although it has warmFloor"),
+    (
+        "prometheus",
+        "warmFloor: '1'",
+        "type prometheus, although it has warmFloor: Prewarm's triggers are of type external",
+    ),
     ("cpu", "value: '60'", "type cpu"),
     ("externl", "value: '60'", "type externl; did you mean external?"),
 )
@@ -350,5 +354,14 @@ def test_a_workload_of_another_namespace_is_not_the_one():
 
 
 def test_triggers_without_their_object_are_named():
-    found = manifest("triggers:\n- type: external\n")
-    assert "give the whole ScaledObject" in found.skipped[0][1]
+    bare = "- type: external\n  metadata: {query: x, threshold: '1'}\n"
+    inner = bare.replace("\n", "\n  ").rstrip()
+    for text in (
+        "triggers:\n- type: external\n",
+        bare,
+        bare.replace("- ", "  "),
+        f"spec:\n  triggers:\n  {inner}\n",
+    ):
+        [(line, why)] = manifest(text).skipped
+        assert line == 1
+        assert "give the whole ScaledObject" in why
