@@ -8,6 +8,9 @@ STAMP := $(VENV)/.installed
 SOURCES := scaler forecasting serving simulations tests benchmarks
 # The oldest supported: a stub refuses an older grpcio.
 PROTO_TOOLS := grpcio-tools==1.76.0
+# Tests run in as many processes as there are cores; a worker that is done takes from the others.
+# PYTEST_FLAGS comes later and wins: PYTEST_FLAGS='-n 0' is one process, for a debugger or a profile.
+PYTEST_WORKERS := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup parts demo test test-cluster cluster check lint format types imports proto proto-check golden bench bench-forecast constraints clean
@@ -35,7 +38,7 @@ demo: $(STAMP) ## watch the whole path at work on generated data, in under a min
 
 test: check ## all tests but those of the cluster, after lint, types and import rules
 	@$(MAKE) --no-print-directory parts
-	$(BIN)/python -m pytest -m "not cluster" $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "not cluster" $(PYTEST_WORKERS) $(PYTEST_FLAGS)
 
 test-cluster: $(STAMP) ## the tests with a real Kubernetes, KEDA and HPA (needs Go >= 1.26)
 	@PYTHONPATH=tests/support $(BIN)/python -m parts --cluster prometheus promtool

@@ -1,6 +1,7 @@
 """Lints: an object that is fine, what is changed in it, and which rules then speak."""
 
 from copy import deepcopy
+from enum import Enum
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -51,7 +52,15 @@ FINE: dict[str, Any] = {
     },
 }
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-REMOVED = object()
+
+
+class Mark(Enum):
+    """What stands in `changes` for a value; its text is the same in every process."""
+
+    REMOVED = "removed"
+
+
+REMOVED = Mark.REMOVED
 UP = "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleUp"
 DOWN = "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown"
 TRIGGER = "spec.triggers.0"
