@@ -12,6 +12,7 @@ from typing import IO, Self, TypeVar
 
 from scaler.adapters.state_lock import hold
 from scaler.adapters.state_opening import (
+    FAULTS,
     FILE,
     Malformed,
     connected,
@@ -121,7 +122,7 @@ class StateFile:
         with _translated(self._directory):
             try:
                 return work(self._connection)
-            except sqlite3.DatabaseError as exc:
+            except FAULTS as exc:
                 if self._lock is None or not is_malformed(exc):
                     raise
                 with suppress(sqlite3.Error):
@@ -167,5 +168,5 @@ def _translated(directory: Path) -> Iterator[None]:
     except OSError as exc:
         reason = OS_REASONS.get(exc.errno or 0, "io")
         raise StateUnavailable(reason, f"{directory}: {exc.strerror or exc}") from exc
-    except Malformed as exc:
+    except (Malformed, UnicodeDecodeError) as exc:
         raise StateUnavailable("io", f"{directory}: {exc}") from exc

@@ -30,6 +30,9 @@ CREATE TABLE blobs (
 
 MALFORMED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 
+# What SQLite says of a damaged schema quotes its bytes, and Python can't read them as text.
+FAULTS = (sqlite3.DatabaseError, UnicodeDecodeError)
+
 
 class Malformed(Exception):  # noqa: N818 - a state of the file
     """The file is none of ours, damaged, or of another version; `label` goes into its new name."""
@@ -45,7 +48,7 @@ def connected_anew(directory: Path) -> sqlite3.Connection:
         return connected(directory)
     except Malformed as exc:
         set_aside(directory, exc.label, str(exc))
-    except sqlite3.DatabaseError as exc:
+    except FAULTS as exc:
         if not is_malformed(exc):
             raise
         set_aside(directory, "corrupt", str(exc))
@@ -118,8 +121,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def is_malformed(error: sqlite3.DatabaseError) -> bool:
+def is_malformed(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:
     """Return whether the file is at fault, and not the disk or a lock."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return not isinstance(error, sqlite3.OperationalError)
