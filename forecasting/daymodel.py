@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.arrays import FloatMatrix, FloatVector
-from forecasting.experts import Expert, FittedExpert
+from forecasting.experts import DayProfile, Expert, FittedExpert
 from forecasting.forecaster import Task
 from forecasting.lessons import Lesson, lesson_span, read_lesson
 from forecasting.past import Past, log_offset
@@ -28,14 +28,16 @@ class DayModel:
     def ask(self, past: Past, places: FloatVector) -> FloatMatrix:
         """Return the raw bounds of every expert, (n_experts, n_places); NaN where there is none.
 
-        On a holiday only those speak who know the calendar or look at nothing but the last
-        minutes: the past working days that the learners look back on say nothing about it.
+        Where the window reaches into a holiday, or out of one, only those speak who know the
+        calendar or look at nothing but the last minutes: the past working days that the learners
+        look back on say nothing about it. Where it reaches from one kind of day into another, what
+        the day profile knows of the other is the least that each of them says.
         """
         raw = np.full((len(self.fitted), places.size), np.nan)
         if places.size == 0:
             return raw
         features = read_features(past, places)
-        holiday = past.is_holiday(past.days(places))
+        holiday = past.reaches_holiday(places)
         for line, expert in enumerate(self.fitted):
             if expert is not None:
                 try:
@@ -45,7 +47,22 @@ class DayModel:
                 except Exception:  # noqa: BLE001 - one expert that fails must not fail the rest
                     raw[line] = np.nan
         raw[~((raw >= 0) & (raw < np.inf))] = np.nan
-        return raw
+        return self._at_least_of_both_days(raw, past, places)
+
+    def _at_least_of_both_days(
+        self, raw: FloatMatrix, past: Past, places: FloatVector
+    ) -> FloatMatrix:
+        """Return the bounds, those that reach into a day of another kind lifted to the profile.
+
+        The last minutes tell of the day that they belong to; the peak of both is the higher one.
+        """
+        crossing = past.nights_into_holiday(places) > 0
+        profiles = [isinstance(expert, DayProfile) for expert in self.fitted]
+        if not crossing.any() or not any(profiles):
+            return raw
+        least = np.fmax.reduce(raw[profiles], axis=0)
+        lifted = np.where(np.isnan(raw), np.nan, np.fmax(raw, least))
+        return np.where(crossing, lifted, raw)
 
 
 def learn(

@@ -39,6 +39,10 @@ class Happening(Protocol):
         """Return which of the times, in order, it is different at."""
         ...
 
+    def turns(self, begin_at: float, end_at: float) -> FloatVector:
+        """Return when it begins or ends in [begin_at, end_at], Unix seconds, in any order."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -69,6 +73,16 @@ class Event:
         if self.every_seconds is not None:
             since = since % self.every_seconds
         return np.asarray((since >= 0) & (since < self.end_at - self.begin_at))
+
+    def turns(self, begin_at: float, end_at: float) -> FloatVector:
+        """Return when it, or a repetition of it, begins or ends in [begin_at, end_at]."""
+        edges = np.array([self.begin_at, self.end_at])
+        if self.every_seconds is not None:
+            first = np.floor((begin_at - self.end_at) / self.every_seconds)
+            last = np.ceil((end_at - self.begin_at) / self.every_seconds)
+            shifts = self.every_seconds * np.arange(first, last + 1)
+            edges = (edges[:, None] + shifts).ravel()
+        return np.asarray(edges[(edges >= begin_at) & (edges <= end_at)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +133,7 @@ class FittedWithEvents:
         step = history.step_seconds
         n_ahead = n_steps(self.task.horizon_seconds, step)
         ahead = history.end_at + step * np.arange(1, n_ahead + 1, dtype=np.float64)
-        factor, demand = due(self.events, ahead)
+        factor, demand = due(self.events, ahead, after_at=history.end_at)
         try:
             forecast = self.fitted.forecast(usual(history, self.events))
         except NotEnoughHistory:
@@ -135,15 +149,24 @@ class FittedWithEvents:
         return replace(forecast, value=max(demand or 0.0, forecast.value * factor))
 
 
-def due(events: tuple[Happening, ...], ahead: FloatVector) -> tuple[float, float | None]:
-    """Return the largest factor among the times ahead, and the largest demand if there is one."""
-    factors = np.ones(ahead.size)
+def due(
+    events: tuple[Happening, ...], ahead: FloatVector, *, after_at: float
+) -> tuple[float, float | None]:
+    """Return the largest factor in the window (after_at, ahead[-1]], and the largest demand if any.
+
+    Asked at the grid points `ahead` and whenever something begins or ends between them: an event
+    that fits between two points counts like any other.
+    """
+    turns = [event.turns(after_at, float(ahead[-1])) for event in events]
+    moments = np.unique(np.concatenate([ahead, *turns]))
+    moments = moments[moments > after_at]
+    factors = np.ones(moments.size)
     demands = []
     for event in events:
-        due = event.covers(ahead)
+        is_due = event.covers(moments)
         if event.factor is not None:
-            factors[due] *= event.factor
-        if event.demand is not None and due.any():
+            factors[is_due] *= event.factor
+        if event.demand is not None and is_due.any():
             demands.append(event.demand)
     return float(factors.max()), max(demands, default=None)
 
@@ -151,13 +174,17 @@ def due(events: tuple[Happening, ...], ahead: FloatVector) -> tuple[float, float
 def usual(history: Series, events: tuple[Happening, ...]) -> Series:
     """Return the history without its events: divided by factors, and unknown where it must be.
 
-    What leads demand is unknown inside any event: its ratio to the cleaned demand is not usual.
+    An event that fits between two points leaves the later one unknown: how much of it is in there
+    nobody can say. What leads demand is unknown inside any event: its ratio to the cleaned demand
+    is not usual.
     """
     values = history.values.copy()
     unusual = np.zeros(values.size, dtype=np.bool_)
     for event in events:
         inside = event.covers(history.times)
-        unusual |= inside
+        hidden = _hidden(event, history, inside)
+        unusual |= inside | hidden
+        values[hidden] = np.nan
         if event.factor is None or event.demand is not None:
             values[inside] = np.nan
         else:
@@ -168,3 +195,14 @@ def usual(history: Series, events: tuple[Happening, ...]) -> Series:
         (name, np.where(unusual, np.nan, indicator)) for name, indicator in history.leading
     )
     return replace(history, values=values, leading=leading)
+
+
+def _hidden(event: Happening, history: Series, inside: BoolVector) -> BoolVector:
+    """Return the points before which the event came and went since the point before, (n,)."""
+    step = history.step_seconds
+    found = np.zeros(inside.size, dtype=np.bool_)
+    turns = event.turns(history.start_at - step, history.end_at)
+    places = np.ceil((turns - history.start_at) / step).astype(np.intp)
+    found[places[(places >= 0) & (places < inside.size)]] = True
+    before = np.append(event.covers(np.array([history.start_at - step])), inside)[:-1]
+    return np.asarray(found & ~inside & ~before)

@@ -98,7 +98,9 @@ class DayProfile:
     """The quantile of past peaks at the same time of day on days of the same kind.
 
     Kinds are working days and free ones (weekends, holidays); with fewer than two days of a
-    kind all days count.
+    kind all days count. A window that reaches into a holiday, or out of one, is like those that
+    reached from a day of its one kind into a day of the other, such as those of Friday nights;
+    with fewer than two of them, like those that ended on a day of the same kind.
     """
 
     name: str = "day-profile"
@@ -126,8 +128,14 @@ class DayProfile:
         same = past.is_free(before) == past.is_free(today)
         has_day = ~np.isnan(peaks).all(axis=2)
         enough = (same & has_day).sum(axis=0) >= self.min_days
-        use = np.where(enough, same, True)[..., None]
-        chosen = np.where(use, peaks, np.nan)
+        use = np.where(enough, same, True)
+        nights = past.nights_into_holiday(places)
+        if nights.any():
+            ends_alike = past.is_free(before + nights) == past.is_free(today + nights)
+            for kind in (ends_alike, ends_alike & same):
+                enough = (kind & has_day).sum(axis=0) >= self.min_days
+                use = np.where((nights > 0) & enough, kind, use)
+        chosen = np.where(use[..., None], peaks, np.nan)
         flat = np.moveaxis(chosen, 1, 0).reshape(places.size, -1)
         return known_quantile(flat, past.task.level)
 

@@ -112,7 +112,7 @@ def training_rows(past: Past, *, before_at: float) -> FloatVector:
     span = {"after_at": begin_at - 1e-6, "until_at": last_at}
     rows = np.union1d(round_minutes(past, **span), drifting(past, **span))
     unknown = np.isnan(past.level(rows)) | np.isnan(past.peak(rows))
-    return rows[~(unknown | past.is_holiday(past.days(rows)))]
+    return rows[~(unknown | past.reaches_holiday(rows))]
 
 
 def lesson_span(history: Series, *, begin_at: float, before_at: float) -> Series:

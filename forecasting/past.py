@@ -213,6 +213,27 @@ class Past:
         """Return which days, by number, are spent like a weekend."""
         return np.asarray(falls_on_weekend(days) | self.is_holiday(days))
 
+    def reaches_holiday(self, places: FloatVector) -> BoolVector:
+        """Return whether any of the window after each place, or the place itself, is a holiday."""
+        if not self.task.holidays:
+            return np.zeros(places.shape, dtype=np.bool_)
+        first, last = self.days(places), self.days(places + self.n_horizon)
+        holidays = np.array(sorted(self.task.holidays), dtype=np.float64)
+        next_one = np.append(holidays, np.inf)[np.searchsorted(holidays, first)]
+        return np.asarray(next_one <= last)
+
+    def nights_into_holiday(self, places: FloatVector) -> FloatVector:
+        """Return how many midnights the window after each place crosses to a day of another kind.
+
+        0 where it ends on a day of the kind that it begins on, or no holiday is near: those are
+        windows as past days had them.
+        """
+        if not self.task.holidays:
+            return np.zeros(places.shape)
+        first, last = self.days(places), self.days(places + self.n_horizon)
+        changes = self.is_free(first) != self.is_free(last)
+        return np.where(changes & self.reaches_holiday(places), last - first, 0.0)
+
     def known_peak(self, at_places: FloatVector, *, now: FloatVector) -> FloatVector:
         """Return the peaks after `at_places` that were already known at `now`, else NaN."""
         known = at_places + self.n_horizon <= now

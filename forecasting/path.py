@@ -137,6 +137,6 @@ def _lifted(
     lifted = bounds.copy()
     inside = past.history.step_seconds * np.arange(1.0, past.n_horizon + 1)
     for number, begin_at in enumerate(begins_at.tolist()):
-        factor, demand = due(events, begin_at + inside)
+        factor, demand = due(events, begin_at + inside, after_at=begin_at)
         lifted[:, number] = np.maximum(bounds[:, number] * factor, demand or 0.0)
     return lifted

@@ -73,6 +73,12 @@ class Recurring:
         since = times - starts[np.maximum(last, 0)]
         return np.asarray((last >= 0) & (since < self.seconds))
 
+    def turns(self, begin_at: float, end_at: float) -> FloatVector:
+        """Return when an occurrence begins or ends in [begin_at, end_at]."""
+        starts = np.array(self.starts(begin_at - self.seconds, end_at))
+        edges = np.concatenate((starts, starts + self.seconds))
+        return np.asarray(edges[(edges >= begin_at) & (edges <= end_at)])
+
     def starts(self, begin_at: float, end_at: float) -> list[float]:
         """Return when it begins in [begin_at, end_at], Unix seconds."""
         first = datetime.fromtimestamp(begin_at, tz=self.zone).toordinal()

@@ -4,9 +4,11 @@ from typing import TypeAlias
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forecasting.default import default_forecaster
-from forecasting.events import Event, WithEvents, usual
+from forecasting.events import Event, WithEvents, due, usual
 from forecasting.forecast import NotEnoughHistory
 from forecasting.forecaster import Task
 from forecasting.series import Series
@@ -23,6 +25,12 @@ def working_days(days: float, *, free: tuple[int, ...] = ()) -> Series:
     busy = (hour >= 9) & (hour < 18) & (day % 7 < 5) & ~np.isin(day, free)
     noise = np.random.default_rng(0).gamma(100, 1 / 100, minute.size)
     return Series(start_at=MONDAY, step_seconds=60.0, values=np.where(busy, 100.0, 10.0) * noise)
+
+
+def due_in(events: tuple[Event, ...], begin: float, end: float) -> tuple[float, float | None]:
+    """What is due in a window of a grid of minutes, in seconds after Monday began."""
+    ahead = MONDAY + np.arange(begin + 60.0, end + 1.0, 60.0)
+    return due(events, ahead, after_at=MONDAY + begin)
 
 
 def test_a_holiday_is_spent_like_a_weekend_and_a_working_day_is_not(task: MakeTask) -> None:
@@ -112,6 +120,61 @@ def test_overlapping_events_multiply_and_an_absolute_one_is_a_floor(task: MakeTa
     assert bound(double, half, low) == pytest.approx(plain)
     assert bound(half) == pytest.approx(plain / 2)
     assert bound(low) == pytest.approx(plain)
+
+
+@pytest.mark.parametrize("begin", [61.0, 75.0, 100.0], ids=str)
+@pytest.mark.parametrize("factor", [3.0, None])
+def test_an_event_that_fits_between_two_points_is_not_missed(
+    begin: float, factor: float | None
+) -> None:
+    event = Event(
+        begin_at=MONDAY + begin, end_at=MONDAY + begin + 15, factor=factor,
+        demand=None if factor else 70.0,
+    )  # fmt: skip
+    want = (3.0, None) if factor else (1.0, 70.0)
+    assert due_in((event,), 0, 600) == want
+    assert due_in((event,), 60, 120) == want
+    assert due_in((event,), 0, 60) == (1.0, None)
+    assert due_in((event,), 120, 600) == (1.0, None)
+    flat = Series(start_at=MONDAY, step_seconds=60.0, values=np.full(10, 5.0))
+    cleaned = usual(flat.led_by({"portal": flat}), (event,))
+    assert np.flatnonzero(np.isnan(cleaned.values)).tolist() == [2]
+    assert np.flatnonzero(np.isnan(cleaned.leading[0][1])).tolist() == [2]
+
+
+def test_a_short_event_before_the_first_point_leaves_that_one_unknown() -> None:
+    event = Event(begin_at=MONDAY - 30, end_at=MONDAY - 10, factor=2.0)
+    flat = Series(start_at=MONDAY, step_seconds=60.0, values=np.full(3, 5.0))
+    assert np.isnan(usual(flat, (event,)).values).tolist() == [True, False, False]
+    assert len(usual(flat.between(MONDAY - 120, MONDAY - 60), (event,))) == 0
+
+
+def test_short_events_that_meet_multiply_and_that_follow_each_other_do_not() -> None:
+    first = Event(begin_at=MONDAY + 10, end_at=MONDAY + 30, factor=2.0)
+    met = replace(first, begin_at=MONDAY + 20, end_at=MONDAY + 40)
+    after = replace(first, begin_at=MONDAY + 30, end_at=MONDAY + 50)
+    assert due_in((first, met), 0, 60) == (4.0, None)
+    assert due_in((first, after), 0, 60) == (2.0, None)
+    low = replace(first, factor=0.5)
+    assert due_in((low,), 0, 60) == (1.0, None), "most of the window is as usual"
+
+
+@given(
+    begin=st.integers(0, 3000), seconds=st.integers(1, 900), every=st.integers(900, 5000),
+    from_minute=st.integers(0, 100), minutes=st.integers(1, 60),
+)  # fmt: skip
+def test_what_is_due_is_what_a_second_by_second_look_finds(
+    begin: int, seconds: int, every: int, from_minute: int, minutes: int
+) -> None:
+    event = Event(
+        begin_at=MONDAY + begin, end_at=MONDAY + begin + seconds, factor=2.0, every_seconds=every
+    )
+    first, last = 60 * from_minute, 60 * (from_minute + minutes)
+    at = np.arange(first, last + 1.0)
+    inside = event.covers(MONDAY + at)
+    begins = inside[1:] & ~inside[:-1]
+    want = 2.0 if (begins | (inside[1:] & (at[1:] % 60 == 0))).any() else 1.0
+    assert due_in((event,), first, last) == (want, None)
 
 
 def test_without_events_the_answer_is_that_of_the_forecaster(task: MakeTask) -> None:

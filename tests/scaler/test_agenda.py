@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.default import default_forecaster
-from forecasting.events import Event, WithEvents, usual
+from forecasting.events import Event, WithEvents, due, usual
 from forecasting.forecaster import Task
 from forecasting.series import Series
 from scaler.agenda import MAX_EVENTS, Recurring, parse_events
@@ -136,6 +136,15 @@ def test_a_part_of_the_times_is_covered_as_within_the_whole(first: int, n: int, 
     times = at("2025-03-28") + 60.0 * np.arange(5600)
     part = times[first : first + n]
     np.testing.assert_array_equal(event.covers(part), event.covers(times)[first : first + n])
+
+
+def test_an_occurrence_shorter_than_a_step_turns_twice_and_is_due() -> None:
+    event = recurring("7 9 * * *", seconds=20.0)
+    begin_at = at("2025-03-28T09:07")
+    assert sorted(event.turns(begin_at - 3600, begin_at + 3600)) == [begin_at, begin_at + 20]
+    assert sorted(event.turns(begin_at + 5, begin_at + 3600)) == [begin_at + 20]
+    assert due((event,), np.array([begin_at + 30]), after_at=begin_at - 30)[0] == event.factor
+    assert due((event,), np.array([begin_at + 80]), after_at=begin_at + 20)[0] == 1.0
 
 
 def test_nothing_is_covered_of_nothing() -> None:
