@@ -10,7 +10,9 @@ that a reader may go past the page cache, which demands aligned files *and* alig
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
+from serving.loader.dtypes import BITS
 from serving.loader.header import FileLayout, TensorEntry
 from serving.loader.slices import Selection, Slice, select
 
@@ -69,15 +71,24 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTensor:
-    """A tensor as it will be yielded, before `narrow`: `n_bytes` are read for it."""
+    """A tensor as it will be yielded, before `narrow`.
+
+    `n_bytes` are read for it, of which the wanted ones begin at `skip_bytes`.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     n_bytes: int
+    skip_bytes: int
     narrow: Slice | None
-    entry: TensorEntry
-    is_whole: bool
+    # Where in the tensor the first byte lies that is read.
+    first_byte: int
+
+    @property
+    def wanted_bytes(self) -> int:
+        """The bytes of `shape`."""
+        return prod(self.shape) * BITS[self.dtype] // 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +134,12 @@ def make_plan(
     *,
     names: Collection[str] | None = None,
     slices: Mapping[str, Slice] | None = None,
+    has_digests: bool = False,
 ) -> Plan:
     """Return the plan that reads `names`, or everything, file after file in the order of bytes.
 
-    Raises BadCheckpoint for a slice that a tensor doesn't have.
+    With digests, slices are widened to the blocks that have one. Raises BadCheckpoint for a slice
+    that a tensor doesn't have.
     """
     slices = slices or {}
     tensors: list[PlannedTensor] = []
@@ -136,7 +149,9 @@ def make_plan(
         for entry in layout.tensors:
             if names is not None and entry.name not in names:
                 continue
-            selection = select(entry, slices.get(entry.name))
+            selection = select(
+                entry, slices.get(entry.name), block_bytes=BLOCK_BYTES if has_digests else 1
+            )
             batches += open_batch.add(len(tensors), selection)
             tensors.append(_planned(entry, selection))
         batches += open_batch.close()
@@ -149,9 +164,9 @@ def _planned(entry: TensorEntry, selection: Selection) -> PlannedTensor:
         entry.dtype,
         selection.shape,
         selection.n_bytes,
+        selection.skip_bytes,
         selection.narrow,
-        entry,
-        selection.ranges == ((entry.start, entry.stop),),
+        selection.ranges[0][0] - entry.start if selection.ranges else 0,
     )
 
 

@@ -25,12 +25,14 @@ class Slice:
 class Selection:
     """The bytes to read, one after the other, and what they are then.
 
-    `shape` is that of the bytes; `narrow` is what is left to cut off once they are in memory.
+    `skip_bytes` of them come before the wanted ones, whose shape is `shape`; `narrow` is what is
+    left to cut off once they are in memory.
     """
 
     ranges: tuple[tuple[int, int], ...]
     shape: tuple[int, ...]
     narrow: Slice | None = None
+    skip_bytes: int = 0
 
     @property
     def n_bytes(self) -> int:
@@ -49,8 +51,11 @@ def rank_slice(shape: Sequence[int], dim: int, rank: int, ranks: int) -> Slice:
     return Slice(dim, rank * size, (rank + 1) * size)
 
 
-def select(entry: TensorEntry, part: Slice | None) -> Selection:
+def select(entry: TensorEntry, part: Slice | None, *, block_bytes: int = 1) -> Selection:
     """Return what to read of a tensor for `part` of it, or for all of it.
+
+    With `block_bytes`, a range begins and ends where such blocks of the tensor do, so that the
+    digest of each block can be told: a little more is read than is wanted.
 
     Raises BadCheckpoint where the part isn't there, or begins within a byte.
     """
@@ -78,8 +83,11 @@ def select(entry: TensorEntry, part: Slice | None) -> Selection:
     if n_rows == 0 or begin == end:
         return Selection((), shape)
     if n_rows == 1:
-        return Selection(((entry.start + begin, entry.start + end),), shape)
-    if end - begin < MIN_ROW_BYTES:
+        first = begin // block_bytes * block_bytes
+        last = min(entry.n_bytes, -(-end // block_bytes) * block_bytes)
+        ranges = ((entry.start + first, entry.start + last),)
+        return Selection(ranges, shape, skip_bytes=begin - first)
+    if end - begin < MIN_ROW_BYTES or block_bytes > 1:
         return Selection(((entry.start, entry.stop),), entry.shape, part)
     row_bytes = entry.n_bytes // n_rows
     starts = range(entry.start, entry.stop, row_bytes)
