@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 BENCH := .venv-benchmark
+SERVING := .venv-serving
+SERVING_STAMP := $(SERVING)/.installed
+SERVING_TESTS := hypothesis "moto[server]" pytest pytest-asyncio pytest-timeout safetensors
 STAMP := $(VENV)/.installed
 SOURCES := scaler forecasting serving simulations tests benchmarks
 # The oldest supported: a stub refuses an older grpcio.
@@ -13,7 +16,7 @@ PROTO_TOOLS := grpcio-tools==1.76.0
 PYTEST_WORKERS := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parts demo test test-cluster cluster check lint format types imports proto proto-check golden bench bench-forecast constraints clean
+.PHONY: help setup parts demo test test-serving test-cluster cluster check lint format types imports proto proto-check golden bench bench-forecast constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +41,16 @@ demo: $(STAMP) ## watch the whole path at work on generated data, in under a min
 
 test: check ## all tests but those of the cluster, after lint, types and import rules
 	@$(MAKE) --no-print-directory parts
-	$(BIN)/python -m pytest -m "not cluster" $(PYTEST_WORKERS) $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "not cluster and not serving" $(PYTEST_WORKERS) $(PYTEST_FLAGS)
+
+test-serving: $(STAMP) $(SERVING_STAMP) ## the loader's tests that need torch, in .venv-serving (4.7 GB)
+	$(SERVING)/bin/python -m pytest -m serving tests/serving $(PYTEST_FLAGS)
+
+$(SERVING_STAMP): pyproject.toml serving/constraints.txt | $(STAMP)
+	@test -x $(SERVING)/bin/python || $(PYTHON) -m venv $(SERVING)
+	@echo "installing torch and what the loader needs into $(SERVING)"
+	@VIRTUAL_ENV=$(abspath $(SERVING)) $(UV) pip install --quiet --constraint serving/constraints.txt --constraint constraints.txt torch --editable '.[weights]' $(SERVING_TESTS)
+	@touch $@
 
 test-cluster: $(STAMP) ## the tests with a real Kubernetes, KEDA and HPA (needs Go >= 1.26)
 	@PYTHONPATH=tests/support $(BIN)/python -m parts --cluster prometheus promtool
@@ -92,4 +104,4 @@ constraints: ## pin the versions that the tests run with, anew
 	$(UV) pip compile --quiet --universal --no-header --no-annotate --upgrade --extra benchmark pyproject.toml --output-file benchmarks/constraints.txt
 
 clean: ## remove what set-up and tests left behind
-	rm -rf $(VENV) $(BENCH) *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.png
+	rm -rf $(VENV) $(BENCH) $(SERVING) *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.png

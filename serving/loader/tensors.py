@@ -35,8 +35,11 @@ class TensorStream:
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         for arrival in self.stream:
-            tensor = _shaped(_raw(arrival.data), arrival.tensor)
-            yield arrival.tensor.name, tensor.clone() if self.keeps else tensor
+            planned, raw = arrival.tensor, _raw(arrival.data)
+            if self.keeps and planned.narrow is None:
+                raw = raw.clone()  # as bytes: copying booleans turns all that aren't 0 into 1
+            tensor = _shaped(raw, planned)
+            yield planned.name, tensor.clone() if self.keeps and planned.narrow else tensor
 
 
 @contextlib.contextmanager
