@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import pairwise
 
 import grpc
 import pytest
@@ -17,6 +18,9 @@ BROKEN = (grpc.StatusCode.INTERNAL, "broken on purpose")
 
 # KEDA's deadline for a call (keda 2.21). It makes no second GetMetrics within one answer.
 DEADLINE_SECONDS = 3.0
+
+# After a stream that ended in error: 2 s, and twice as long each time (a clean end: 2 s each time).
+BACKOFF_SECONDS = (2.0, 4.0, 8.0)
 
 
 def _deploy(space: Namespace, stub: StubScaler, kind: str = "external") -> None:
@@ -68,3 +72,23 @@ def test_row_25_a_call_ends_at_its_deadline_and_moves_nothing(
     stub.answers.hang.set()
     stub.answers.hang = None
     wait_for(lambda: metric_values(space, METRIC) == ["1"], "the metric is back")
+
+
+def test_row_38_a_stream_that_ends_in_error_is_opened_again_later_each_time(
+    space: Namespace, stub: StubScaler
+) -> None:
+    stub.answers.stream_error = BROKEN
+    _deploy(space, stub, kind="external-push")
+    n_calls = 1 + len(BACKOFF_SECONDS)
+    wait_for(
+        lambda: len(stub.asked("StreamIsActive")) >= n_calls,
+        "four attempts",
+        within_seconds=60,
+        last_seen=lambda: stub.asked("StreamIsActive"),
+    )
+    calls = [call.at_seconds for call in stub.asked("StreamIsActive")[:n_calls]]
+    # A busy machine makes a pause longer, never shorter.
+    for pause, least in zip((b - a for a, b in pairwise(calls)), BACKOFF_SECONDS, strict=True):
+        assert pause > least - 0.2
+    stub.answers.stream_error = None
+    wait_for(lambda: stub.open_streams == 1, "the stream is open", within_seconds=60)

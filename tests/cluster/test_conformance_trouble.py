@@ -193,6 +193,27 @@ def test_row_37_streams_end_well_on_sigterm_so_keda_opens_them_again_in_seconds(
     space.wait_for_replicas(NAME, 2)
 
 
+def test_row_38_what_goes_wrong_behind_it_never_ends_a_stream_in_error(
+    space: Namespace, cluster: ControlPlane, own: Subject, own_prewarm: Prewarm
+) -> None:
+    metadata = {"staleAfterSeconds": "10", "onStale": "error"}
+    own.deploy(space, demand=2, kind="external-push", metadata=metadata)
+    wait_for_value(space, 2)
+    wait_for(lambda: own_prewarm.streams("StreamIsActive") == 1, "a stream is open")
+    own.demand.remove(space.name)
+    wait_for(lambda: metric_values(space) == [], "calls end in error", within_seconds=60)
+    # KEDA makes its scaler anew for that, and with it the connection and the stream.
+    stays(lambda: metric_values(space) == [], "errors for a while", for_seconds=4)
+    own.demand.set(space.name, 3)
+    wait_for_value(space, 3, within_seconds=60)
+    wait_for(
+        lambda: own_prewarm.streams("StreamIsActive") == 1, "a stream is open", within_seconds=60
+    )
+    lines = cluster.programs["keda-operator"].log.read_text().splitlines()
+    failed = [one for one in lines if "error running StreamIsActive" in one and space.name in one]
+    assert all("client connection is closing" in one for one in failed), failed
+
+
 def test_row_28_two_scalers_behind_one_name_give_the_same_answer(
     space: Namespace, cluster: ControlPlane, demand: Demand
 ) -> None:

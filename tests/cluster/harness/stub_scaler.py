@@ -49,6 +49,7 @@ class Answers:
     hangs_only: str = ""  # the one RPC that waits; empty: all of them
     error: tuple[grpc.StatusCode, str] | None = None  # GetMetrics ends with it
     active_error: tuple[grpc.StatusCode, str] | None = None  # IsActive ends with it
+    stream_error: tuple[grpc.StatusCode, str] | None = None  # StreamIsActive ends with it at once
     refuses_wrong_names: bool = True
 
 
@@ -139,6 +140,8 @@ class StubScaler(service.ExternalScalerServicer):
         self, request: messages.ScaledObjectRef, context: grpc.ServicerContext
     ) -> Iterator[messages.IsActiveResponse]:
         self._record("StreamIsActive", request, context)
+        if self.answers.stream_error is not None:
+            context.abort(*self.answers.stream_error)
         stream: queue.SimpleQueue[bool | None] = queue.SimpleQueue()
         self._streams.append(stream)
         context.add_callback(lambda: stream.put(None))
