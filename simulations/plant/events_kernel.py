@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from simulations.plant.compiled import compiled
-from simulations.plant.pods_kernel import DRAINING, GONE, READY, SLOT, STARTING
+from simulations.plant.pods_kernel import DRAINING, GONE, PENDING, READY, SLOT, STARTING
 
 LEAST_LOADED, ROUND_ROBIN, RANDOM, CENTRAL = range(4)
 OPEN, DONE, LOST = range(3)
@@ -31,6 +31,7 @@ MODEL = np.dtype(
         ("tokens", "f8"),
         ("patience", "f8"),
         ("routing", "i8"),
+        ("window", "f8"),
     ]
 )
 # What has happened so far: pod seconds, and requests.
@@ -41,6 +42,7 @@ METER = np.dtype(
         ("starting", "f8"),
         ("exposed", "i8"),  # requests that came while others waited and a pod was starting
         ("next", "i8"),
+        ("oldest", "i8"),  # the first request of the scrape window
         ("turn", "i8"),
         ("done", "i8"),
         ("lost", "i8"),
@@ -59,7 +61,6 @@ REQUEST = np.dtype(
     ]
 )
 GATE = SLOT  # the gateway's queue has the fields of a pod's
-SEEN = 8  # running, waiting, kv cache use, ready, starting, busy, idle and starting pod seconds
 
 
 @compiled
@@ -418,12 +419,15 @@ def _look(
     until: float,
 ) -> None:  # fmt: skip
     running, waiting, ready, starting, held = 0, gate["waiting"], 0, 0, 0.0
+    unplaced = 0
     for s in range(n_slots):
         slot = slots[s]
         state = slot["state"]
         if state in (STARTING, READY, DRAINING):
             _run(slot, model, meter, until)
             _give_up(slot, requests, model, meter, until)
+        if state in (PENDING, GONE):
+            unplaced += 1
         if state == STARTING:
             starting += 1
         if state in (READY, DRAINING):
@@ -439,6 +443,12 @@ def _look(
     seen[2] = held / (ready * model["tokens"]) if ready > 0 else 0.0
     seen[3] = ready
     seen[4] = starting
-    seen[5] = meter["busy"]
-    seen[6] = meter["idle"]
-    seen[7] = meter["starting"]
+    seen[5] = unplaced
+    seen[6] = meter["busy"]
+    seen[7] = meter["idle"]
+    seen[8] = meter["starting"]
+    oldest = meter["oldest"]
+    while oldest < meter["next"] and requests[oldest]["arrives_at"] < until - model["window"]:
+        oldest += 1
+    meter["oldest"] = oldest
+    seen[9] = meter["next"] - oldest

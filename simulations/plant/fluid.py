@@ -1,4 +1,4 @@
-"""The fluid engine: averages by the second, many times faster than the events they stand for.
+"""The fluid engine: averages by the second, many times faster than events.
 
 Patience is not modelled: nobody gives up. See the package for what else it can't tell.
 """
@@ -6,21 +6,20 @@ Patience is not modelled: nobody gives up. See the package for what else it can'
 from types import ModuleType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.arrays import FloatVector
 from simulations.plant import fluid_kernel, pods_kernel
 from simulations.plant.cluster import Cluster, Routing
+from simulations.plant.engine import Engine
 from simulations.plant.fluid_kernel import STEP_SECONDS
-from simulations.plant.pods import Pods
-from simulations.plant.recording import Row, Served, outcome_of, row_of
-from simulations.plant.scrapes import Scrapes
-from simulations.plant.share import carried_of, means_of
-from simulations.ports import Observation, Outcome
+from simulations.plant.recording import Served
+from simulations.plant.share import means_of
 from simulations.workload.requests import Requests
 
 
-class Fluid:
-    """A Plant of averages. Equal for equal arguments and calls."""
+class Fluid(Engine):
+    """A Plant of averages."""
 
     def __init__(
         self,
@@ -31,72 +30,30 @@ class Fluid:
         kernel: ModuleType = fluid_kernel,
         pods: ModuleType = pods_kernel,
     ) -> None:
-        self._cluster, self._trace = cluster, requests
+        super().__init__(requests, cluster, seed=seed, arranged=pods.arrange)
         self._kernel = kernel
         n_steps = int(np.ceil(requests.seconds / STEP_SECONDS))
         edges = np.arange(n_steps + 1) * STEP_SECONDS
-        self._arrivals = np.histogram(requests.arrivals, edges)[0].astype(np.float64)
+        come = np.searchsorted(requests.arrivals, edges)
+        self._come = come.astype(np.float64)
         self._waiting, self._loads = np.zeros(n_steps), np.zeros(n_steps)
-        self._flows = _flow(cluster, requests)
-        self._flow = self._flows[0]
-        self._seen = np.zeros(fluid_kernel.SEEN)
-        self._looked: list[float] = self._seen.tolist()
-        self._pods = Pods(cluster, seed, arranged=pods.arrange)
-        self._scrapes = Scrapes(requests, cluster.scrape_window_seconds)
-        self._now = 0.0
-        self._rows: list[Row] = []
-        self.carried = carried_of(cluster, requests)
+        self._flow = _flow(cluster, requests)[0]
         self.advance(0.0)
 
-    def advance(self, until: float) -> None:
-        """Serve what arrives before `until`. Raises ValueError when that lies in the past."""
-        if until < self._now:
-            raise ValueError(f"until: {until!r} is before the present moment, {self._now!r}")
+    def _serve(self, until: float) -> None:
+        pods = self.pods
         self._kernel.advance(
-            self._pods.slots, int(self._pods.fleet["n_slots"]), self._flow, self._arrivals,
-            self._waiting, self._loads, self._seen, self._now, until,
+            pods.slots, pods.n_slots, self._flow, self._come, self._waiting, self._loads,
+            self._seen, self._now, until,
         )  # fmt: skip
-        self._now = until
-        self._looked = self._seen.tolist()
-
-    def observe(self) -> Observation:
-        """Return what a scrape shows at the present moment."""
-        running, waiting, kv_cache_use, ready, starting = self._looked[:5]
-        return Observation(
-            at=self._now,
-            demand=self._scrapes.demand(self._now),
-            running=running,
-            waiting=waiting,
-            kv_cache_use=kv_cache_use,
-            wanted=self._pods.wanted,
-            ready=int(ready),
-            starting=int(starting),
-        )
-
-    def scale(self, replicas: int) -> None:
-        """Set `spec.replicas`, place what waits for room, and write the tick's row."""
-        self._pods.scale(replicas, self._now)
-        self.advance(self._now)
-        self._rows.append(self._row())
-
-    def outcome(self) -> Outcome:
-        """Return the run so far, up to the present moment."""
-        return outcome_of(
-            self._rows, end=self._row(), carried=self.carried, gpus=self._cluster.gpus_per_replica
-        )
-
-    def _row(self) -> Row:
-        since = self._rows[-1].at if self._rows else 0.0
-        demand = self._scrapes.rate(since, self._now)
-        return row_of(self._looked, at=self._now, demand=demand, wanted=self._pods.wanted)
 
     def served(self) -> Served:
         """Return a row for each step that requests came in, up to the present moment."""
-        n_steps = min(int(self._now / STEP_SECONDS), self._arrivals.size)
-        counts = self._arrivals[:n_steps]
+        n_steps = min(int(self._now / STEP_SECONDS), self._waiting.size)
+        counts = np.diff(self._come[: n_steps + 1])
         ends: FloatVector = (np.arange(n_steps, dtype=np.float64) + 1.0) * STEP_SECONDS
         waits = _waits(counts, self._waiting[:n_steps], ends)
-        model = self._cluster.model
+        model = self.cluster.model
         prompt, completion = float(self._flow["prompt"]), float(self._flow["completion"])
         running = np.maximum(self._loads[:n_steps], 1.0)
         inter_token = np.array([model.inter_token(each, prompt, completion) for each in running])
@@ -133,7 +90,7 @@ def _waits(counts: FloatVector, waiting: FloatVector, ends: FloatVector) -> Floa
     return waits
 
 
-def _flow(cluster: Cluster, requests: Requests) -> "np.ndarray[tuple[int], np.dtype[np.void]]":
+def _flow(cluster: Cluster, requests: Requests) -> NDArray[np.void]:
     model = cluster.model
     prompt, completion = means_of(requests)
     flows = np.zeros(1, fluid_kernel.FLOW)
@@ -144,5 +101,6 @@ def _flow(cluster: Cluster, requests: Requests) -> "np.ndarray[tuple[int], np.dt
     flows["prompt"], flows["completion"] = prompt, completion
     flows["most"] = model.most_sequences(prompt, completion)
     flows["tokens"] = model.kv_cache_tokens
+    flows["window"] = cluster.scrape_window_seconds
     flows["is_even"] = cluster.routing in {Routing.LEAST_LOADED, Routing.CENTRAL}
     return flows

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from simulations.plant.compiled import compiled
-from simulations.plant.pods_kernel import DRAINING, GONE, READY, STARTING
+from simulations.plant.pods_kernel import DRAINING, GONE, PENDING, READY, STARTING
 
 STEP_SECONDS = 1.0
 FLOW = np.dtype(
@@ -28,10 +28,10 @@ FLOW = np.dtype(
         ("completion", "f8"),
         ("most", "f8"),
         ("tokens", "f8"),
+        ("window", "f8"),
         ("is_even", "f8"),  # whether the router keeps replicas equally loaded
     ]
 )
-SEEN = 8  # as of the event engine
 
 
 @compiled
@@ -97,31 +97,46 @@ def _serve(flow: Any, ready: int, arrived: float, seconds: float) -> float:
 
 
 @compiled
+def _come_by(come: Any, at: float) -> float:
+    """Return how many have come by a time, in a straight line within a step."""
+    last = come.shape[0] - 1
+    place = max(at / STEP_SECONDS, 0.0)
+    step = int(place + 1e-9)
+    if step >= last:
+        return come[last]  # type: ignore[no-any-return]
+    part = max(place - step, 0.0)
+    return come[step] + (come[step + 1] - come[step]) * part  # type: ignore[no-any-return]
+
+
+@compiled
 def advance(
-    slots: Any, n_slots: Any, flow: Any, arrivals: Any, waiting: Any, loads: Any, seen: Any,
+    slots: Any, n_slots: Any, flow: Any, come: Any, waiting: Any, loads: Any, seen: Any,
     begin: Any, until: Any,
 ) -> None:  # fmt: skip
     """Serve until `until`, in pieces that end at whole steps.
 
-    `arrivals` are counts by step, `waiting` and `loads` (sequences on a replica) those at its end.
+    `come`: how many have come by the end of each step, with a 0 before them. `waiting` and `loads`
+    (sequences on a replica): those at the end of a step.
     """
     at, ready, queue = begin, 0, seen[1]
     while at < until:
         step = int(at / STEP_SECONDS + 1e-9)
         end = min((step + 1) * STEP_SECONDS, until)
         ready = _follow_pods(slots, n_slots, flow, at, end)
-        share = (end - at) / STEP_SECONDS
-        arrived = arrivals[step] * share if step < arrivals.shape[0] else 0.0
+        arrived = _come_by(come, end) - _come_by(come, at)
         queue = _serve(flow, ready, arrived, end - at)
         if step < waiting.shape[0]:
             waiting[step] = queue
             loads[step] = (flow["inside"] - queue) / ready if ready > 0 else 0.0
         at = end
     ready = _follow_pods(slots, n_slots, flow, until, until)
-    starting = 0
+    starting, unplaced = 0, 0
     for s in range(n_slots):
-        if slots[s]["state"] == STARTING:
+        state = slots[s]["state"]
+        if state == STARTING:
             starting += 1
+        if state in (PENDING, GONE):
+            unplaced += 1
     running = min(flow["inside"], ready * flow["most"])
     held = running * (flow["prompt"] + 0.5 * flow["completion"])
     seen[0] = running
@@ -129,6 +144,8 @@ def advance(
     seen[2] = held / (ready * flow["tokens"]) if ready > 0 else 0.0
     seen[3] = ready
     seen[4] = starting
-    seen[5] = flow["busy"]
-    seen[6] = flow["idle"]
-    seen[7] = flow["starting"]
+    seen[5] = unplaced
+    seen[6] = flow["busy"]
+    seen[7] = flow["idle"]
+    seen[8] = flow["starting"]
+    seen[9] = _come_by(come, until) - _come_by(come, until - flow["window"])

@@ -1,7 +1,7 @@
 """The pods of a fleet: the kernel's arrays, made large enough and handed to it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from simulations.plant.cold_start import Draws
 from simulations.plant.errors import BadPlant
 from simulations.plant.pods_kernel import FLEET, FREE, NODE, READY, SLOT, arrange
 
+Arrange: TypeAlias = Callable[[Any, Any, Any, Any, Any, Any, float], None]
+
 MOST_REPLICAS = 4_096
 SPARE_SLOTS = 16
 
@@ -18,9 +20,7 @@ SPARE_SLOTS = 16
 class Pods:
     """Slots for pods and their nodes. An engine reads and writes the slots as it serves."""
 
-    def __init__(
-        self, cluster: Cluster, seed: int, *, arranged: Callable[..., None] = arrange
-    ) -> None:
+    def __init__(self, cluster: Cluster, seed: int, *, arranged: Arrange = arrange) -> None:
         self._arrange = arranged
         self._draws = Draws(cluster.cold_start, seed)
         self.slots: NDArray[np.void] = _empty(SPARE_SLOTS)
@@ -34,6 +34,7 @@ class Pods:
         self.fleet["bandwidth_exponent"] = cluster.cold_start.bandwidth_exponent
         self.wanted = 0
         self._n_pods = 0
+        self.n_slots = 0  # no slot from here on is in use
         self._open_initial(cluster.initial_replicas)
 
     @property
@@ -53,11 +54,12 @@ class Pods:
         self.fleet["wanted"] = replicas
         draws = self._draws
         self._arrange(self.slots, self.nodes, self.fleet, draws.warm, draws.cold, draws.node, at)
+        self.n_slots = int(self.fleet["n_slots"])
 
     def _open_initial(self, replicas: int) -> None:
         """Put the first pods on nodes, ready from the beginning."""
         self.scale(replicas, 0.0)
-        for slot in self.slots[: int(self.fleet["n_slots"])]:
+        for slot in self.slots[: self.n_slots]:
             slot["state"], slot["ready_at"], slot["next_at"] = READY, 0.0, np.inf
             self.nodes[slot["node"]]["is_warm"] = 1
 

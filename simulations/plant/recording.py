@@ -1,42 +1,16 @@
 """What both engines write down: a row a tick, and what became of each request."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 
-from forecasting.arrays import FloatVector
+from forecasting.arrays import BoolVector, FloatVector
 from simulations.ports import Outcome
+from simulations.workload.requests import Requests
 
-
-class Row(NamedTuple):
-    """A fleet at one tick. Pod seconds are those since the start."""
-
-    at: float
-    demand: float
-    wanted: int
-    ready: int
-    starting: int
-    waiting: float
-    busy: float
-    idle: float
-    booting: float
-
-
-def row_of(seen: list[float], *, at: float, demand: float, wanted: int) -> Row:
-    """Return the row of a tick from what a kernel's `seen` holds."""
-    _running, waiting, _use, ready, starting, busy, idle, booting = seen
-    return Row(
-        at=at,
-        demand=demand,
-        wanted=wanted,
-        ready=int(ready),
-        starting=int(starting),
-        waiting=waiting,
-        busy=busy,
-        idle=idle,
-        booting=booting,
-    )
+Row: TypeAlias = tuple[float, int, list[float]]
+"""A time, the replicas wanted from then on, and what the kernel showed (`engine.SEEN`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,37 +27,56 @@ class Served:
     time_to_first: FloatVector  # (n,), seconds
     inter_token: FloatVector  # (n,), seconds
     ends: FloatVector  # (n,), seconds from the start
-    is_lost: np.ndarray[tuple[int], np.dtype[np.bool_]]  # (n,)
+    is_lost: BoolVector  # (n,)
 
     def __len__(self) -> int:
         return int(self.arrivals.size)
 
 
-def outcome_of(rows: list[Row], *, end: Row, carried: float, gpus: int) -> Outcome:
-    """Return the ticks' rows as arrays, the last one followed until `end`, the present moment.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ticks:
+    """Rows as columns; the last one is the present moment."""
 
-    `carried` is the demand that one replica carries, `gpus` how many it has.
-    """
-    if not rows:
-        raise ValueError("no tick was recorded: scale the plant once a tick, and then ask")
-    if len(rows) > 1 and end.at <= rows[-1].at:
-        rows = rows[:-1]  # a tick that nothing has come after yet
-    columns = [np.array(column, dtype=np.float64) for column in zip(*(*rows, end), strict=True)]
-    at, demand, wanted, ready, starting, waiting, busy, idle, _booting = columns
-    # A row tells the demand before it; the pods of a tick carry what comes after it.
-    after = demand[1:]
+    at: FloatVector  # (n + 1,)
+    wanted: FloatVector  # (n + 1,)
+    seen: FloatVector  # (n + 1, SEEN)
+
+    @classmethod
+    def of(cls, rows: list[Row]) -> "Ticks":
+        """Return the rows that time came after; of several at one moment the last one."""
+        if len(rows) < 2:  # noqa: PLR2004 - a tick and the present
+            raise ValueError("no tick was recorded: scale the plant once a tick, and then ask")
+        at = np.array([row[0] for row in rows])
+        kept = np.append(np.diff(at) > 0, True)
+        if kept.sum() < 2:  # noqa: PLR2004
+            raise ValueError("no time has come after the first tick: advance the plant")
+        return cls(
+            at=at[kept],
+            wanted=np.array([row[1] for row in rows], dtype=np.float64)[kept],
+            seen=np.array([row[2] for row in rows])[kept],
+        )
+
+
+def outcome_of(ticks: Ticks, requests: Requests, *, carried: float, gpus: int) -> Outcome:
+    """Return what happened; `carried` is the demand of one replica, `gpus` are those it has."""
+    seconds = np.diff(ticks.at)
+    arrived = np.diff(np.searchsorted(requests.arrivals, ticks.at))
+    unknown = requests.is_unknown(ticks.at[:-1], ticks.at[1:])
+    demand = np.where(unknown, np.nan, arrived / seconds)
+    waiting, ready, starting = (ticks.seen[:-1, column] for column in (1, 3, 4))
+    busy, idle, booting = (ticks.seen[:, column] * gpus for column in (6, 7, 8))
     return Outcome(
-        tick_seconds=float(np.median(np.diff(at))),
-        demand=after,
-        wanted=wanted[:-1].astype(np.int64),
-        ready=ready[:-1].astype(np.int64),
-        starting=starting[:-1].astype(np.int64),
-        waiting=waiting[:-1],
-        shortage=np.maximum(after - ready[:-1] * carried, 0.0),
-        busy_seconds=end.busy * gpus,
-        idle_seconds=end.idle * gpus,
-        starting_seconds=end.booting * gpus,
-        at=at[:-1],
-        busy=np.diff(busy) * gpus,
-        idle=np.diff(idle) * gpus,
+        tick_seconds=float(np.median(seconds)),
+        at=ticks.at[:-1],
+        demand=demand,
+        wanted=ticks.wanted[:-1].astype(np.int64),
+        ready=ready.astype(np.int64),
+        starting=starting.astype(np.int64),
+        waiting=waiting,
+        shortage=np.maximum(demand - ready * carried, 0.0),
+        busy_seconds=float(busy[-1]),
+        idle_seconds=float(idle[-1]),
+        starting_seconds=float(booting[-1]),
+        busy=np.diff(busy),
+        idle=np.diff(idle),
     )

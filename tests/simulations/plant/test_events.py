@@ -146,6 +146,7 @@ def test_requests_are_conserved_and_gpu_seconds_are_those_of_billed_pods(
         nodes=Nodes(present=3, addable=1),
     )  # fmt: skip
     plant = Events(requests, given, seed=seed)
+    plant.scale(1)  # the row of the beginning
     before, at = 0.0, 0.0
     for replicas in script:
         for _ in range(15):  # look every second, and add up what runs
