@@ -11,7 +11,7 @@ from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster, Task
 from forecasting.series import Series
 from scaler.companions import Companions
-from scaler.fleet import LeadTime
+from scaler.fleet import Fleet, LeadTime
 from scaler.history import Reading, TargetHistory
 from scaler.learning import Learning
 from scaler.metadata import Trigger
@@ -178,10 +178,13 @@ def seen_of(
     forecast_ahead: Forecast | None = None,
     floors: tuple[Floor, ...] = (),
     carried: Carried | None = None,
+    fleet: Fleet | None = None,
 ) -> Seen:
     """Return what a decision as of `as_of` rests on, its age judged."""
     if reading is None or isnan(reading.observed):
-        return Seen(as_of=as_of, evidence=Evidence.UNKNOWN, floors=floors, carried=carried)
+        return Seen(
+            as_of=as_of, evidence=Evidence.UNKNOWN, floors=floors, carried=carried, fleet=fleet
+        )
     age_seconds = as_of - reading.observed_at
     # An observation from the future means that the clock stepped back: its age is unknown.
     is_fresh = -params.step_seconds <= age_seconds <= params.stale_after_seconds
@@ -194,4 +197,5 @@ def seen_of(
         forecast_ahead=forecast_ahead,
         floors=floors,
         carried=carried,
+        fleet=fleet,
     )

@@ -7,7 +7,7 @@ ends in `_at`, which is Unix time. Nothing that a policy is given is later than 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ class Policy(Protocol):
         ...
 
 
+@runtime_checkable
 class DirectPolicy(Protocol):
     """A policy that sets replicas itself, past KEDA and the HPA: static fleets, KPA, the oracle."""
 

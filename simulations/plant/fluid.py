@@ -17,6 +17,8 @@ from simulations.plant.recording import Served
 from simulations.plant.share import means_of
 from simulations.workload.requests import Requests
 
+N_LOADS = 1_000  # between which the pace, a parabola of the load, is taken for a straight line
+
 
 class Fluid(Engine):
     """A Plant of averages."""
@@ -55,8 +57,9 @@ class Fluid(Engine):
         waits = _waits(counts, self._waiting[:n_steps], ends)
         model = self.cluster.model
         prompt, completion = float(self._flow["prompt"]), float(self._flow["completion"])
-        running = np.maximum(self._loads[:n_steps], 1.0)
-        inter_token = np.array([model.inter_token(each, prompt, completion) for each in running])
+        loads = np.linspace(1.0, max(float(self._flow["most"]), 1.0), N_LOADS)
+        paces = [model.inter_token(load, prompt, completion) for load in loads.tolist()]
+        inter_token = np.interp(self._loads[:n_steps], loads, paces)
         came = counts > 0
         first = waits + float(self._flow["prefill"]) + model.overhead_seconds
         last = ends + first + inter_token * (completion - 1.0)

@@ -1,0 +1,1 @@
+"""What a run says in figures: service, shortage, cost by reason, elasticity, doubt over seeds."""
