@@ -158,7 +158,7 @@ def _directly(
     n_ticks = 0
     while (at := n_ticks * SYNC_SECONDS) < end:
         plant.advance(at)
-        plant.scale(policy.replicas(at))
+        plant.scale(policy.replicas(plant.observe()))
         n_ticks += 1
         advance(at)
     return []

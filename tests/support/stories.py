@@ -90,6 +90,6 @@ class Static:
     n: int
     name: str = "static"
 
-    def replicas(self, at: float) -> int:
-        assert at >= 0
+    def replicas(self, seen: Observation) -> int:
+        assert seen.at >= 0
         return self.n
