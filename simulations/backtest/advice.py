@@ -1,16 +1,23 @@
-"""Which `quantile` and `leadTimeSeconds` to put into the trigger, and why."""
+"""Which `quantile` and `leadTimeSeconds` to put into the trigger, and why.
 
+They are chosen on the first half of the scored span and checked on the rest, which has no say in
+them: the best of several on a span looks better there than it is.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isnan
 
+import numpy as np
+
+from forecasting.arrays import FloatVector
 from forecasting.localtime import DAY_SECONDS
 from simulations.backtest.asking import Bounds, Question
-from simulations.backtest.capacity import Played, play, stage_of
-from simulations.backtest.case import USUAL_QUANTILE
+from simulations.backtest.capacity import Played, Stage, play, spared, stage_of
+from simulations.backtest.case import USUAL_QUANTILE, Case
 from simulations.backtest.methods import OURS
-from simulations.backtest.scoring import Row, Scored
+from simulations.backtest.scoring import Scored
 from simulations.backtest.units import words
-from simulations.backtest.verdict import RARE_WINDOWS, scored_days
+from simulations.backtest.verdict import RARE_WINDOWS
 
 TIE_RATIO = 0.03  # costs that are as near are no reason to leave the default
 USUAL_PRICE = 19.0  # 0.95 / 0.05: at this price the newsvendor's quantile is the default, 0.95
@@ -31,94 +38,183 @@ class Advice:
 
 
 def advise(number: int, scored: Scored, bounds: Bounds, *, price: float) -> Advice | None:
-    """Return what costs least on the scored span, or None where nothing was scored.
+    """Return what costs least on the first half of the span, or None where nothing was scored.
 
     `price` is what a replica that is missing costs, in replicas that are idle.
     """
-    rows = [row for row in scored.rows if row.method == OURS and row.score.n_origins]
-    main = scored.main
-    at_main = [row for row in rows if row.asked.horizon_seconds == main.horizon_seconds]
-    if not at_main:
+    is_ours = any(row.method == OURS and row.score.n_origins for row in scored.rows)
+    halves = _halves(scored.case)
+    if not is_ours or halves is None:
         return None
-    best = _best(at_main, scored, price)
-    lead, why_lead = _lead_time(number, scored, bounds, best.asked.quantile, price)
+    first, rest = (
+        _Part(number=number, case=scored.case, bounds=bounds, kept=kept, price=price)
+        for kept in halves
+    )
+    main = scored.main.horizon_seconds
+    quantiles = scored.case.questions.quantiles
+    costs = {level: first.cost(main, level) for level in quantiles}
+    quantile = _cheapest(costs)
+    horizon, why_lead = _lead_time(scored, first, quantile)
     return Advice(
-        quantile=best.asked.quantile,
-        lead_time_seconds=lead,
-        reasons=(_why_quantile(best, at_main, scored, price), why_lead),
+        quantile=quantile,
+        lead_time_seconds=_lead_of(scored.case, horizon),
+        reasons=(
+            _why_quantile(quantile, costs, first, main),
+            why_lead,
+            _checked(rest, horizon, quantile),
+        ),
     )
 
 
-def _best(rows: list[Row], scored: Scored, price: float) -> Row:
-    """Return the cheapest row, or that of the default where it costs hardly more."""
-    least = min(cost(row.played, scored, price) for row in rows)
-    for row in rows:
-        is_tie = cost(row.played, scored, price) <= (1 + TIE_RATIO) * least
-        if row.asked.quantile == USUAL_QUANTILE and is_tie:
-            return row
-    return min(rows, key=lambda row: cost(row.played, scored, price))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Part:
+    """A part of the scored span: `kept` are places among the origins."""
+
+    number: int
+    case: Case
+    bounds: Bounds
+    kept: slice
+    price: float
+
+    @property
+    def at(self) -> FloatVector:
+        """The origins of the part."""
+        return self.case.origins()[self.kept]
+
+    @property
+    def days(self) -> float:
+        """Its length."""
+        return float(self.at[-1] - self.at[0] + self.case.questions.every_seconds) / DAY_SECONDS
+
+    def stage(self) -> Stage:
+        """Return the part as it is played: for pods of one start-up time, whatever the window."""
+        asked, terms = self.case.questions, self.case.terms
+        longest = asked.horizon_seconds if terms.start_seconds is None else asked.longest_seconds
+        return stage_of(self.case.series, self.at, terms, longest)
+
+    def played(self, horizon_seconds: float, quantile: float) -> Played:
+        """Return what came of a window and a quantile."""
+        question = Question(
+            case=self.number, method=OURS, horizon_seconds=horizon_seconds, quantile=quantile
+        )
+        return play(self.stage(), self.bounds[question][self.kept])
+
+    def cost(self, horizon_seconds: float, quantile: float) -> float:
+        """Return capacity paid for plus what the shortage is worth, in units of capacity."""
+        played = self.played(horizon_seconds, quantile)
+        threshold = self.case.terms.threshold or 1.0
+        return played.capacity_seconds + self.price * played.unserved / threshold
 
 
-def cost(played: Played, scored: Scored, price: float) -> float:
-    """Return capacity paid for plus what the shortage is worth, in units of capacity."""
-    threshold = scored.case.terms.threshold or 1.0
-    return played.capacity_seconds + price * played.unserved / threshold
+def _halves(case: Case) -> tuple[slice, slice] | None:
+    """Return the first half of the origins, and those whose windows begin after all of its own."""
+    at = case.origins()
+    if at.size < 2:  # noqa: PLR2004 - one for each part
+        return None
+    half = at.size // 2
+    begin = int(np.searchsorted(at, at[half - 1] + case.questions.longest_seconds))
+    return (slice(0, half), slice(begin, None)) if begin < at.size else None
 
 
-def _why_quantile(best: Row, rows: list[Row], scored: Scored, price: float) -> str:
-    levels = [row.asked.quantile for row in rows]
-    level = best.asked.quantile
-    if len(levels) == 1:
+def _cheapest(costs: Mapping[float, float]) -> float:
+    """Return the cheapest quantile, or the default where it costs hardly more."""
+    usual = costs.get(USUAL_QUANTILE, float("inf"))
+    if usual <= (1 + TIE_RATIO) * min(costs.values()):
+        return USUAL_QUANTILE
+    return min(costs, key=lambda level: costs[level])
+
+
+def _why_quantile(
+    level: float, costs: Mapping[float, float], first: _Part, horizon_seconds: float
+) -> str:
+    if len(costs) == 1:
         return f"quantile {level:g}: the only one tested."
+    mine = costs[level]
     others = ", ".join(
-        f"{row.asked.quantile:g} costs {cost(row.played, scored, price) / least:.2f} times as much"
-        for row in rows
-        if row is not best and (least := cost(best.played, scored, price)) > 0
+        f"{other:g} costs {cost / mine:.2f} times as much"
+        for other, cost in costs.items()
+        if other != level and mine > 0
     )
-    mine = cost(best.played, scored, price)
-    is_cheapest = all(mine <= cost(row.played, scored, price) for row in rows)
-    why = (
-        "it costs least"
-        if is_cheapest
-        else (f"the default, within {TIE_RATIO:.0%} of what costs least")
-    )
+    is_cheapest = mine <= min(costs.values())
+    default = f"the default, within {TIE_RATIO:.0%} of what costs least"
+    why = "it costs least" if is_cheapest else default
     text = (
-        f"quantile {level:g}: {why} where a missing replica counts like {price:g} idle "
-        f"ones ({others})"
+        f"quantile {level:g}: chosen on the first {first.days:.1f} days, where {why} if a missing "
+        f"replica counts like {first.price:g} idle ones ({others})"
     )
-    if level == levels[-1] and is_cheapest:
+    if level == max(costs) and is_cheapest:
         text += "; it is the highest tested, so try a higher one too"
-    windows = scored_days(scored) * DAY_SECONDS / best.asked.horizon_seconds
+    windows = first.days * DAY_SECONDS / horizon_seconds
     if windows * (1 - level) < RARE_WINDOWS:
         text += f"; {windows:.0f} windows are few to tell it from its neighbours"
     return f"{text}."
 
 
-def _lead_time(
-    number: int, scored: Scored, bounds: Bounds, quantile: float, price: float
-) -> tuple[float, str]:
-    """Return the horizon to forecast; only the pods' start-up time can decide it."""
-    main, start = scored.main.horizon_seconds, scored.case.terms.start_seconds
-    horizons = scored.case.questions.horizons_seconds
+def _lead_time(scored: Scored, first: _Part, quantile: float) -> tuple[float, str]:
+    """Return the window to forecast; only the pods' start-up time can decide it."""
+    case, main = scored.case, scored.main.horizon_seconds
+    start, horizons = case.terms.start_seconds, case.questions.horizons_seconds
     if start is None:
         return main, (
-            f"leadTimeSeconds {main:g}: taken as given. Demand can't tell how long pods take to "
-            "start: measure it from one more replica wanted until it answers, add 30 s for KEDA's "
-            "poll and the HPA's sync, and give it as --start-up."
+            f"{_asks(case, main)} Demand can't tell how long pods take to start: measure it from "
+            "one more replica wanted until it answers, add 30 s for KEDA's poll and the HPA's "
+            "sync, and give it as --start-up."
         )
     if len(horizons) == 1:
-        return main, f"leadTimeSeconds {main:g}: the only one tested."
-    costs = {}
-    for horizon in horizons:
-        question = Question(case=number, method=OURS, horizon_seconds=horizon, quantile=quantile)
-        stage = stage_of(scored.case.series, scored.case.origins(), scored.case.terms, horizons[-1])
-        costs[horizon] = cost(play(stage, bounds[question]), scored, price)
+        return main, f"{_asks(case, main)} It is the only window tested."
+    costs = {horizon: first.cost(horizon, quantile) for horizon in horizons}
     best = min(costs, key=lambda horizon: costs[horizon])
     others = ", ".join(
-        f"{horizon:g} costs {each / costs[best]:.2f} times as much"
+        f"{words(horizon)} costs {each / costs[best]:.2f} times as much"
         for horizon, each in costs.items()
-        if horizon != best and costs[best] > 0 and not isnan(each)
+        if horizon != best and costs[best] > 0
     )
     return best, (
-        f"leadTimeSeconds {best:g}: it costs least for pods that take {words(start)} ({others})."
+        f"{_asks(case, best)} This window costs least for pods that take {words(start)} ({others})."
     )
+
+
+def _asks(case: Case, horizon_seconds: float) -> str:
+    """Say what the scaler makes of the lead time."""
+    lead = _lead_of(case, horizon_seconds)
+    if lead == horizon_seconds:
+        return (
+            f"leadTimeSeconds {lead:g}: the window scored. The scaler asks for "
+            f"{words(case.beyond_seconds)} more, a step of the query and a tick."
+        )
+    return (
+        f"leadTimeSeconds {lead:g}: with it the scaler asks for the window scored, "
+        f"{words(horizon_seconds)}: the lead time, a step of the query and a tick."
+    )
+
+
+def _lead_of(case: Case, horizon_seconds: float) -> float:
+    """Return the lead time with which the scaler asks for a window, the window if it is shorter."""
+    lead = horizon_seconds - case.beyond_seconds
+    return lead if lead >= 1 else horizon_seconds
+
+
+def _checked(rest: _Part, horizon_seconds: float, quantile: float) -> str:
+    """Say what the choice is worth where it was not made."""
+    mine = rest.played(horizon_seconds, quantile)
+    reactive = play(rest.stage(), None)
+    saved = spared(reactive.unserved, mine.unserved)
+    more = -spared(reactive.capacity_seconds, mine.capacity_seconds)
+    text = f"Checked on the last {rest.days:.1f} days, which had no say in it: "
+    if not reactive.unserved > 0:
+        text += "there the reactive scaler is never short"
+    else:
+        word = "saves" if saved >= 0 else "adds"
+        more_words = "more" if more >= 0 else "less"
+        text += (
+            f"it {word} {abs(saved):.0%} of the shortage of the reactive scaler at {abs(more):.0%} "
+            f"{more_words} capacity"
+        )
+    costs = {level: rest.cost(horizon_seconds, level) for level in rest.case.questions.quantiles}
+    best = min(costs, key=lambda level: costs[level])
+    if best != quantile and costs[best] > 0:
+        text += f"; {best:g} would have cost least there, {costs[best] / costs[quantile]:.2f} times"
+        text += " as much"
+    elif len(costs) > 1:
+        text += "; no other quantile costs less there"
+    return f"{text}."

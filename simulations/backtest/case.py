@@ -39,6 +39,11 @@ class Questions:
     end_at: float | None = None
     scored_days: float | None = None
 
+    @property
+    def longest_seconds(self) -> float:
+        """The longest window."""
+        return self.horizons_seconds[-1]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
@@ -53,6 +58,8 @@ class Case:
     is_bridged: bool = False
     holidays: frozenset[int] = frozenset()  # as in `Task`
     events: tuple[Happening, ...] = ()  # our forecast is told of them beforehand
+    beyond_seconds: float = 0.0  # what the scaler asks for beyond a lead time
+    looks_ahead: str | None = None  # a line about the window, where a trigger's lead time gives it
     ignored: str | None = None  # a line about the trigger's keys that count for nothing here
 
     def origins(self) -> FloatVector:

@@ -11,6 +11,7 @@ from scaler.metadata import Trigger
 from scaler.settings import ControllerSettings
 from scaler.work import task_of
 from simulations.backtest.inputs import Input
+from simulations.backtest.units import words
 
 YEAR_SECONDS = 365.0 * DAY_SECONDS
 
@@ -43,9 +44,27 @@ def told_of(given: Input) -> Told:
     )
 
 
-def window_seconds(trigger: Trigger, as_of: float, lead_seconds: float) -> float:
+def window_seconds(given: Input, lead_seconds: float) -> float:
     """Return the window that the scaler asks for: the lead time, a step and a tick."""
+    if given.trigger is None:
+        return lead_seconds + beyond_seconds(given)
+    trigger, as_of = given.trigger, given.series.end_at
     return task_of(trigger, ControllerSettings(), as_of, lead_seconds).horizon_seconds
+
+
+def beyond_seconds(given: Input) -> float:
+    """Return what the scaler asks for beyond a lead time."""
+    if given.trigger is None:
+        return given.series.step_seconds + ControllerSettings().tick_seconds
+    return window_seconds(given, 0.0)
+
+
+def looks_ahead(window: float, lead_seconds: float) -> str:
+    """Say why the window is longer than the lead time."""
+    return (
+        f"As the scaler does, it looks ahead {words(window)}: the lead time of "
+        f"{words(lead_seconds)}, a step of the query and a tick of the scaler."
+    )
 
 
 def _ignored(trigger: Trigger) -> Iterator[str]:

@@ -139,7 +139,7 @@ def look_ahead(
     """
     told, window = told_of(given), lead_time_seconds
     if given.trigger is not None and not is_window:
-        window = window_seconds(given.trigger, given.series.end_at, lead_time_seconds)
+        window = window_seconds(given, lead_time_seconds)
     asked = [
         Task(horizon_seconds=horizon, level=level, zone=given.zone, holidays=told.holidays)
         for level in sorted({*quantiles, quantile})

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from scaler.terminal_plot import ASCII, UNICODE, Picture, plot
 from scaler.words import number
+from simulations.backtest.of_trigger import looks_ahead
 from simulations.backtest.outlook import Outlook
 from simulations.backtest.units import words
 
@@ -47,12 +48,8 @@ def write(outlook: Outlook, console: Console, *, plot_hours: float) -> None:
     for warning in outlook.warnings:
         console.print(Text(f"\n{warning}", style="bold yellow"), soft_wrap=True)
     if main.horizon_seconds != outlook.lead_time_seconds:
-        console.print(
-            f"\nAs the scaler does, it looks ahead {words(main.horizon_seconds)}: the lead time of "
-            f"{words(outlook.lead_time_seconds)}, a step of the query and a tick of the scaler.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        why = looks_ahead(main.horizon_seconds, outlook.lead_time_seconds)
+        console.print(f"\n{why}", highlight=False, soft_wrap=True)
     for sentence in needs(outlook):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
 

@@ -13,7 +13,7 @@ from simulations.backtest.errors import BadInput
 from simulations.backtest.inputs import Input
 from simulations.backtest.learning import Learning, learning_of
 from simulations.backtest.methods import NAIVE, OURS, Method, every_method
-from simulations.backtest.of_trigger import told_of
+from simulations.backtest.of_trigger import beyond_seconds, looks_ahead, told_of, window_seconds
 from simulations.backtest.result import Result
 from simulations.backtest.scoring import score_case
 from simulations.backtest.verdict import Outcome, judge
@@ -45,7 +45,8 @@ def case_of(given: Input, wanted: Wanted) -> Case:
     """Return the case of an input: flags first, then its trigger, then what is usual."""
     trigger = given.trigger
     lead = None if trigger is None else trigger.params.lead_time_seconds
-    horizons = wanted.horizons_seconds or (lead or USUAL_HORIZON_SECONDS,)
+    window = USUAL_HORIZON_SECONDS if lead is None else window_seconds(given, lead)
+    horizons = wanted.horizons_seconds or (window,)
     quantiles, quantile = _quantiles(trigger, wanted)
     told = told_of(given)
     case = Case(
@@ -56,7 +57,7 @@ def case_of(given: Input, wanted: Wanted) -> Case:
         questions=Questions(
             horizons_seconds=horizons,
             quantiles=quantiles,
-            horizon_seconds=lead if lead in horizons else horizons[0],
+            horizon_seconds=window if window in horizons else horizons[0],
             quantile=quantile,
             every_seconds=max(wanted.every_seconds, given.series.step_seconds),
             begin_at=wanted.begin_at,
@@ -67,6 +68,8 @@ def case_of(given: Input, wanted: Wanted) -> Case:
         is_bridged=wanted.is_bridged,
         holidays=told.holidays,
         events=told.events,
+        beyond_seconds=beyond_seconds(given),
+        looks_ahead=None if lead is None or window not in horizons else looks_ahead(window, lead),
         ignored=told.warning,
     )
     if not case.origins().size and (wanted.begin_at is not None or wanted.end_at is not None):

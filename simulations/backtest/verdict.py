@@ -59,6 +59,7 @@ def judge(scored: Scored, learning: Learning | None = None) -> Verdict:
         *_matched(scored, ours),
         *_days(ours, reactive),
         *_coverage(ours),
+        *([scored.case.looks_ahead] if scored.case.looks_ahead else []),
         *_rivals(scored, ours),
         *_learning(learning),
     )

@@ -268,7 +268,9 @@ spec:
     found = json.loads(text)[0]
     assert found["series"].startswith("llm/llama")
     assert found["threshold"] == 5
-    assert {score["horizon_seconds"] for score in found["scores"]} == {600.0}
+    assert {score["horizon_seconds"] for score in found["scores"]} == {600.0 + 300 + 15}
+    sentences = " ".join(found["verdict"]["sentences"])
+    assert "looks ahead 15.25 min: the lead time of 10 min, a step of the query" in sentences
     assert {score["quantile"] for score in found["scores"]} == {0.5, 0.8, 0.85, 0.9, 0.95}
     reactive = found["reactive"][0]["capacity_seconds"]
     hours = reactive / 3600

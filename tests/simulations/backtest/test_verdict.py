@@ -157,16 +157,39 @@ def test_from_when_on_to_enable_it_is_said_in_days(losses: dict[float, float], w
 
 def test_the_advice_is_what_costs_least_at_the_price_of_a_missing_replica() -> None:
     """The low bound saves all capacity and is short, the high one the other way round."""
-    case = case_of(demand_of(9), start=600.0)
+    case = replace(case_of(demand_of(9), start=600.0), beyond_seconds=75.0)
     low, high = np.zeros(case.origins().size), outcomes(case)
     scored, bounds = scored_with(case, {0.5: low, 0.9: high})
     dear, cheap = (advise(0, scored, bounds, price=price) for price in (19.0, 0.01))
     assert dear is not None
     assert cheap is not None
     assert (dear.quantile, cheap.quantile) == (0.9, 0.5)
-    assert dear.paste == 'leadTimeSeconds: "600"\nquantile: "0.9"'
+    assert dear.paste == 'leadTimeSeconds: "525"\nquantile: "0.9"'
     assert "it is the highest tested" in dear.reasons[0]
+    assert "asks for the window scored, 10 min: the lead time, a step" in dear.reasons[1]
     assert "costs least for pods that take 10 min" in dear.reasons[1]
+
+
+def test_the_advice_is_chosen_on_the_first_half_and_checked_on_the_rest() -> None:
+    """The high bound pays on the first half alone; the rest has no say, and says so."""
+    case = case_of(demand_of(9), start=600.0)
+    half = case.origins().size // 2
+    low, high = outcomes(case), 1000.0 + outcomes(case)
+    low[:half], high[:half] = 0.0, outcomes(case)[:half]
+    scored, bounds = scored_with(case, {0.5: low, 0.9: high})
+    advice = advise(0, scored, bounds, price=19.0)
+    assert advice is not None
+    assert advice.quantile == 0.9, "on the whole span 0.5 costs less"
+    assert advice.reasons[0].startswith("quantile 0.9: chosen on the first 1.5 days")
+    assert advice.reasons[2].startswith("Checked on the last 1.5 days, which had no say in it")
+    assert "; 0.5 would have cost least there, 0." in advice.reasons[2]
+    later = {question: line.copy() for question, line in bounds.items()}
+    for line in later.values():
+        line[half + 4 :] = 7.0  # windows of 20 minutes lie between the halves
+    again = advise(0, scored, later, price=19.0)
+    assert again is not None
+    assert again.reasons[:2] == advice.reasons[:2]
+    assert again.reasons[2] != advice.reasons[2]
 
 
 def test_without_a_start_up_time_the_lead_time_is_not_guessed() -> None:
