@@ -12,8 +12,9 @@ ROUNDING = 1e-9
 def needed(demand: NDArray[np.float64], per_replica: float) -> Counts:
     """Return the fewest replicas that carry `demand` at each tick.
 
-    `per_replica` is what one replica carries within its limits, in the unit of demand. Raises
-    ValueError where demand is not known: an oracle has no place for a guess.
+    `demand` is of the time from each tick until the next: a scraped rate, which is of the time
+    before, must be moved by a step. `per_replica` is what one replica carries within its limits, in
+    the unit of demand. Raises ValueError where demand is not known: an oracle does not guess.
     """
     if not per_replica > 0.0:
         raise ValueError(f"per_replica must be > 0, got {per_replica!r}")

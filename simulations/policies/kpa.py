@@ -88,7 +88,10 @@ def _within_rates(count: int, pods: int, spec: KpaSpec) -> int:
 
 
 class Kpa:
-    """The autoscaler of one revision. It sets replicas itself, at each tick that it is asked."""
+    """The autoscaler of one revision. It sets replicas itself, at each tick that it is asked.
+
+    Knative ticks every 2 s. Asked less often, its panic window holds the newest sample alone.
+    """
 
     def __init__(self, name: str, spec: KpaSpec) -> None:
         self.name = name

@@ -26,7 +26,7 @@ from simulations.ports import DirectPolicy, Policy
 
 HOUR_SECONDS = 3_600.0
 HEADROOMS = (0.8, 0.6)  # lower thresholds: the usual answer to a cold start
-AIBRIX_STABLE_SECONDS, AIBRIX_PANIC_SECONDS = 180.0, 60.0
+AIBRIX_STABLE_SECONDS, AIBRIX_PANIC_SECONDS, AIBRIX_COOL_DOWN_SECONDS = 180.0, 60.0, 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +186,7 @@ def _kpa(setting: Setting) -> tuple[Rival, ...]:
         knative,
         stable_window_seconds=AIBRIX_STABLE_SECONDS,
         panic_window_seconds=AIBRIX_PANIC_SECONDS,
+        scale_down_delay_seconds=AIBRIX_COOL_DOWN_SECONDS,
     )
     return (
         Rival(
@@ -195,7 +196,7 @@ def _kpa(setting: Setting) -> tuple[Rival, ...]:
         ),
         Rival(
             name="kpa-aibrix-like",
-            about="the same with AIBrix's windows, 180 s and 60 s",
+            about="the same with AIBrix's windows and cool-down, 180 s, 60 s and 300 s",
             make=lambda: Kpa("kpa-aibrix-like", aibrix),
         ),
     )
