@@ -31,9 +31,10 @@ $(STAMP): pyproject.toml constraints.txt
 
 setup: $(STAMP) ## make the virtual environment in .venv
 
-parts: $(STAMP) ## install what tests start beside Python: Prometheus, Chromium, grpcurl
+parts: $(STAMP) ## install what tests start beside Python: Prometheus, Chromium, nginx, grpcurl
 	@scripts/install-prometheus
 	@scripts/install-chromium
+	@scripts/install-nginx
 	@PYTHONPATH=tests/support $(BIN)/python -m parts prometheus promtool grpcurl || test -z "$$PREWARM_REQUIRE_PARTS"
 
 demo: $(STAMP) ## watch the whole path at work on generated data, in under a minute

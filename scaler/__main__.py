@@ -15,6 +15,7 @@ SUMMARIES = {
     "backtest": "Would prediction pay? Ask the past: forecasts against what came.",
     "forecast": "Draw history and forecast: how high demand will be at most.",
     "demo": "Watch the whole path at work on generated data, in under a minute.",
+    "weights": "Look into safetensors weights, measure how fast they load, make digests.",
     "version": "Print the versions of Prewarm and of what it rests on.",
 }
 
