@@ -72,7 +72,6 @@ def context_of(
     demand = seen.observed_demand if is_fresh else 0.0
     if predicts and is_fresh and forecast is not None and forecast.value > demand:
         demand = forecast.value
-    lead_time = seen.lead_time
     return Context(
         seen=seen,
         params=params,
@@ -85,7 +84,7 @@ def context_of(
         demand=demand,
         held=trail.held(seen.as_of),
         fleet=seen.fleet if mode is params.mode else None,
-        lead_seconds=params.lead_time_seconds if lead_time is None else lead_time.seconds,
+        lead_seconds=params.lead_time_seconds if seen.lead_seconds is None else seen.lead_seconds,
         limit=_limit(seen.fleet, params, needs, predicts=predicts),
     )
 

@@ -116,12 +116,9 @@ class TargetParams:
     miss_cost_per_replica_hour: float | None = None
     gpu_price_per_hour: float | None = None  # of all GPUs of one replica
 
-    @property
-    def keep_seconds(self) -> float:
-        """Length of the idle time that costs as much as a start."""
-        if self.break_even_seconds is None:
-            return self.lead_time_seconds
-        return self.break_even_seconds
+    def keep_seconds(self, lead_seconds: float) -> float:
+        """Return the idle time that costs as much as a start of `lead_seconds`."""
+        return lead_seconds if self.break_even_seconds is None else self.break_even_seconds
 
     def __post_init__(self) -> None:
         if not (self.threshold > 0 and isfinite(self.threshold)):

@@ -84,6 +84,7 @@ class Seen:
     floors: tuple[Floor, ...] = ()
     fleet: Fleet | None = None  # None where the cluster doesn't tell of it
     lead_time: LeadTime | None = None  # as the cluster shows it, used or not
+    lead_seconds: float | None = None  # the one in use; None: the trigger's
     carried: Carried | None = None
 
 

@@ -139,14 +139,15 @@ def task_of(
     )
 
 
-def task_ahead(task: Task, params: TargetParams) -> Task | None:
+def task_ahead(task: Task, params: TargetParams, lead_seconds: float) -> Task | None:
     """Return what to forecast of the keep window, None when nothing is to be kept for later.
 
     It begins like the window of `task` and ends when keeping a replica has cost what a start does.
     """
-    if params.keep_seconds <= 0:
+    keep_seconds = params.keep_seconds(lead_seconds)
+    if keep_seconds <= 0:
         return None
-    horizon_seconds = task.horizon_seconds + params.keep_seconds
+    horizon_seconds = task.horizon_seconds + keep_seconds
     return replace(task, horizon_seconds=horizon_seconds, level=KEEP_LEVEL)
 
 

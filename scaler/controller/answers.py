@@ -51,7 +51,9 @@ class Answers:
                 carried=None if work.learning is None else work.learning.carried,
             )
             fleet = target.view.fleet if target.view is not None else None
-            seen = replace(seen, fleet=fleet, lead_time=work.lead_time)
+            seen = replace(
+                seen, fleet=fleet, lead_time=work.lead_time, lead_seconds=work.lead_seconds
+            )
             self._publish(target, work, self._books.evidence(target, work.trigger, seen))
 
     def _publish(self, target: Target, work: Work, seen: Seen) -> None:

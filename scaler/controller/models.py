@@ -110,7 +110,8 @@ class Models:
         return True
 
     async def _fit(self, target: Target, work: Work, past: Series, conclude: Conclude) -> None:
-        task = task_of(work.trigger, self._settings, work.as_of, work.lead_seconds)
+        lead_seconds = work.lead_seconds
+        task = task_of(work.trigger, self._settings, work.as_of, lead_seconds)
         forecaster = forecaster_of(self._forecaster, work.trigger.plan)
         try:
             model = await self._fit_on(forecaster, past, task, work)
@@ -118,7 +119,7 @@ class Models:
                 self._books.keep_model(target, form=FORMAT, payload=payload)
             note_gains(target, names(target), model.gains)
             await conclude(target, work)
-            ahead = task_ahead(task, work.trigger.params)
+            ahead = task_ahead(task, work.trigger.params, lead_seconds)
             if ahead is not None:
                 await self._fit_on(forecaster, past, ahead, work.ahead)
                 await conclude(target, work)

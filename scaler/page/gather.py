@@ -10,7 +10,6 @@ from scaler import words
 from scaler.board import Target
 from scaler.capacity import replicas_for
 from scaler.errors import BadMetadata
-from scaler.fleet import LeadTime
 from scaler.journal import SPAN_SECONDS, Change, Moment
 from scaler.metadata import Trigger
 from scaler.page.extras import Extras, shortfall_of
@@ -73,8 +72,10 @@ def summary_of(target: Target, *, now: float, at: float) -> Summary:
         observed_demand=observed,
         observed_age_seconds=None if seen is None else _age(seen.observed_at, now),
         forecast_demand=None if seen is None or seen.forecast is None else seen.forecast.value,
-        lead_time_seconds=_lead_seconds(lead, params),
-        is_lead_time_measured=None if params is None else lead is not None and lead.is_measured,
+        lead_time_seconds=None if params is None else _lead_seconds(decision, params),
+        is_lead_time_measured=None
+        if trigger is None
+        else trigger.is_lead_time_measured and lead is not None and lead.is_measured,
         shortfall=None if decision is None or params is None else _shortfall(decision, params),
         problem=target.problem or None,
         problem_text=(target.why or None) if target.problem else None,
@@ -208,7 +209,7 @@ def _forecast(decision: Decision) -> ForecastView | None:
 def _lead_time(decision: Decision | None, params: TargetParams, extras: Extras) -> LeadTimeView:
     lead = None if decision is None else decision.seen.lead_time
     return LeadTimeView(
-        lead_time_seconds=params.lead_time_seconds if lead is None else lead.seconds,
+        lead_time_seconds=_lead_seconds(decision, params),
         is_measured=lead is not None and lead.is_measured,
         start_seconds=None if lead is None else lead.start_seconds,
         scaling_seconds=None if lead is None else lead.scaling_seconds,
@@ -220,10 +221,10 @@ def _lead_time(decision: Decision | None, params: TargetParams, extras: Extras) 
     )
 
 
-def _lead_seconds(lead: LeadTime | None, params: TargetParams | None) -> float | None:
-    if lead is not None:
-        return lead.seconds
-    return None if params is None else params.lead_time_seconds
+def _lead_seconds(decision: Decision | None, params: TargetParams) -> float:
+    """Return the lead time in use: the trigger's, or with `auto` the measured one, in steps."""
+    in_use = None if decision is None else decision.seen.lead_seconds
+    return params.lead_time_seconds if in_use is None else in_use
 
 
 def _history(series: Series | None) -> HistoryView | None:

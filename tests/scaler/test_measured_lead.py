@@ -100,6 +100,20 @@ async def test_without_a_cluster_auto_is_the_fixed_prior() -> None:
         assert (seen.fleet, seen.lead_time) == (None, None)
 
 
+async def test_a_lead_time_that_the_trigger_gives_holds_for_every_rule() -> None:
+    """What the cluster shows beside it is shorter, and would have a floor come too late."""
+    async with started_rig(cluster=cluster_with(30)) as rig:
+        floors = "9 for 1h from 10 12 * * *"  # ten minutes after the rig begins
+        ref = rig.ref(leadTimeSeconds="720", scheduledFloors=floors)
+        assert await rig.observe(ref) == 9
+        snapshot = only(rig).snapshot
+        assert snapshot is not None
+        seen = snapshot.decision.seen
+        assert seen.lead_seconds == 720.0
+        assert seen.lead_time is not None
+        assert seen.lead_time.seconds < 100.0
+
+
 async def test_auto_is_what_was_measured_and_the_way_there_in_a_step_of_ten_percent() -> None:
     async with started_rig(cluster=cluster_with(30)) as rig:
         await rig.observe(rig.ref())

@@ -74,6 +74,7 @@ def seen(
         forecast=forecast,
         fleet=fleet,
         lead_time=lead_time,
+        lead_seconds=None if lead_time is None else lead_time.seconds,
     )
 
 

@@ -51,7 +51,7 @@ class Target:
         as_of = (at if at.tzinfo else at.replace(tzinfo=params.zone)).timestamp()
         lead = _number(given, "lead")
         lead_seconds = params.lead_time_seconds if lead is None else lead
-        keep_seconds = lead_seconds + params.keep_seconds
+        keep_seconds = lead_seconds + params.keep_seconds(lead_seconds)
         demand = given["demand"]
         evidence = {"stale": Evidence.STALE, NONE: Evidence.UNKNOWN}.get(demand, Evidence.FRESH)
         seen = Seen(
@@ -64,6 +64,7 @@ class Target:
             floors=floors_of(self.trigger.schedules, as_of, as_of + lead_seconds),
             fleet=_fleet(given, as_of),
             lead_time=None if lead is None else _lead_time(lead),
+            lead_seconds=lead_seconds,
         )
         self.state, decision = decide(self.state, seen, params)
         return decision
