@@ -18,7 +18,7 @@ from forecasting.series import Series
 from scaler.errors import ScalerError
 from scaler.terminal import Writer
 from scaler.terminal_plot import ASCII, UNICODE, Picture, clock, plot
-from scaler.words import duration, number
+from scaler.words import duration, mode_text, number
 
 TIMEOUT_SECONDS = 10.0
 RULE_WIDTH = 18
@@ -162,6 +162,7 @@ class _Explanation:
         self._steps()
         self._plot()
         self._changes()
+        self._settings()
         for missing in self._details["missing"]:
             self._to.hanging("  ", f"No {missing['what']}: {missing['because']}", "dim")
 
@@ -170,7 +171,8 @@ class _Explanation:
         title = Text(f"{summary['namespace']}/{summary['name']}", style="bold")
         title.append(f"  {state}", style=STYLES.get(state, BAD_STYLE))
         if summary["mode"]:
-            title.append(f"  mode: {summary['mode']}", style="dim")
+            mode = mode_text(summary["mode"], summary.get("mode_in_force"))
+            title.append(f"  {mode}", style="dim")
         self._to.line(title)
         as_of = self._details["as_of"]
         when = "" if as_of is None else f" as of {self._clock(as_of, '%a %Y-%m-%d %H:%M:%S %Z')}"
@@ -267,6 +269,18 @@ class _Explanation:
             label = f"  {clock(change['at'], self._zone)}  {counts:<10}"
             self._to.hanging(label, change["because"])
 
+    def _settings(self) -> None:
+        """Write the trigger's keys: what was set, and what is in force."""
+        settings = self._details.get("settings") or ()
+        if not settings:  # a trigger that can't be used, or an older scaler
+            return
+        self._to.line()
+        self._to.line("  trigger: what was set, and what is in force", "dim")
+        width = max(len(each["key"]) for each in settings)
+        for each in settings:
+            style = "dim" if each["set_to"] is None else ""
+            self._to.hanging(f"  {each['key']:<{width}}  ", _setting(each), style)
+
     def _clock(self, at: float, form: str) -> str:
         return f"{datetime.fromtimestamp(at, tz=self._zone):{form}}"
 
@@ -278,13 +292,23 @@ def _fleet(summary: Body) -> str:
     return f"{ready} ready of {wanted} wanted; {starting} starting, {waiting} without a node"
 
 
+def _setting(setting: Body) -> str:
+    set_to, in_force = setting["set_to"], setting["in_force"]
+    if set_to is None:
+        return f"{in_force} (default)"
+    return str(in_force) if set_to == in_force else f"{set_to}; in force: {in_force}"
+
+
 def _lead_time(lead: Body) -> str:
     text = duration(lead["lead_time_seconds"])
+    is_auto = lead.get("is_auto", True)  # not told by an older scaler
     if lead["start_seconds"] is None:
-        return f"{text}: as the trigger says, or a cautious prior; no start was measured"
+        how = "a cautious prior" if is_auto else "as the trigger says"
+        return f"{text}: {how}; no start was measured"
     kind = "measured on" if lead["is_measured"] else "a prior, seen were"
     start, scaling = duration(lead["start_seconds"]), duration(lead["scaling_seconds"])
-    return f"{text}: {start} to start, {scaling} to scale; {kind} {lead['n_starts']} starts"
+    shown = f"{start} to start, {scaling} to scale; {kind} {lead['n_starts']} starts"
+    return f"{text}: {shown}" if is_auto else f"{text}, as the trigger says; the cluster: {shown}"
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -55,6 +55,11 @@ def replicas(count: int) -> str:
     return f"{count} replica" if count == 1 else f"{count} replicas"
 
 
+def mode_text(mode: str, in_force: str | None) -> str:
+    """Return the trigger's mode, and what `prove` and `advise` come to now."""
+    return f"mode: {mode}" if in_force in {None, mode} else f"mode: {mode}, in force: {in_force}"
+
+
 def because(step: Step, decision: Decision, params: TargetParams) -> str:
     """Return why a rule moved the count, with its numbers; its sentence where it has none."""
     if step.rule == "cover_forecast" and _is_left_out(step, decision, params):
@@ -87,12 +92,21 @@ def _bound(step: Step, decision: Decision, params: TargetParams) -> str:  # noqa
     if step.rule == "warm_floor":
         return f"The trigger keeps {params.warm_floor} warm, whatever the demand."
     if step.rule == "ceiling":
-        return f"maxReplicas is {params.max_replicas}; {step.before} were wanted."
+        return f"{_most(step, params)}; {step.before} were wanted."
     if step.rule == "answer_stale":
         return f"Demand is {seen.evidence}: the last good answer is held (onStale: hold)."
     if step.rule == "hold_fleet_unknown":
         return f"No demand was seen since the start, and {step.after} run: they are held."
     return WORDS.get(step.rule, "")
+
+
+def _most(step: Step, params: TargetParams) -> str:
+    """Say which limit it was: the trigger's, the object's below it, or the one that has risen."""
+    if step.after < params.max_replicas:
+        return f"The object's maxReplicaCount is {step.after}"
+    if step.after > params.max_replicas:
+        return f"maxReplicas is {params.max_replicas} and has risen to {step.after} by the forecast"
+    return f"maxReplicas is {params.max_replicas}"
 
 
 def _needed_again(step: Step, seen: Seen, _params: TargetParams) -> str:

@@ -13,6 +13,7 @@ from scaler.errors import BadMetadata
 from scaler.journal import SPAN_SECONDS, Change, Moment
 from scaler.metadata import Trigger
 from scaler.page.extras import Extras, shortfall_of
+from scaler.page.settings import settings_of
 from scaler.page.understood import trigger_view
 from scaler.page.view import (
     ChangeView,
@@ -26,7 +27,7 @@ from scaler.page.view import (
     StepView,
     Summary,
 )
-from scaler.params import TargetParams
+from scaler.params import Mode, TargetParams
 from scaler.telemetry import INVALID, state_of
 from scaler.types import Decision, Evidence
 
@@ -57,6 +58,7 @@ def summary_of(target: Target, *, now: float, at: float) -> Summary:
         trigger=target.key.digest,
         evidence=str(state_of(target, at)),
         mode=None if params is None else str(params.mode),
+        mode_in_force=None if params is None else _mode_in_force(target, params),
         answer=_answer(target, decision),
         replicas=None if told is None else told.replicas,
         is_active=None if told is None else told.is_active,
@@ -76,7 +78,7 @@ def summary_of(target: Target, *, now: float, at: float) -> Summary:
         is_lead_time_measured=None
         if trigger is None
         else trigger.is_lead_time_measured and lead is not None and lead.is_measured,
-        shortfall=None if decision is None or params is None else _shortfall(decision, params),
+        shortfall=None if decision is None or params is None else _shortfall(decision),
         problem=target.problem or None,
         problem_text=(target.why or None) if target.problem else None,
         last_change=_last_change(target, params),
@@ -99,7 +101,7 @@ def details_of(target: Target, *, now: float, at: float, extras: Extras) -> Deta
         invalid_lines=_invalid_lines(target),
         steps=() if decision is None or trigger is None else _steps(decision, trigger.params),
         forecast=None if decision is None else _forecast(decision),
-        lead_time=None if trigger is None else _lead_time(decision, trigger.params, extras),
+        lead_time=None if trigger is None else _lead_time(decision, trigger, extras),
         ledger=extras.ledger,
         history=_history(target.demand),
         moments=tuple(_moment(each) for each in target.journal.moments()),
@@ -107,7 +109,17 @@ def details_of(target: Target, *, now: float, at: float, extras: Extras) -> Deta
         if trigger is None
         else tuple(_change(each, trigger.params) for each in reversed(target.journal.changes)),
         missing=_missing(summary, extras),
+        settings=()
+        if trigger is None
+        else settings_of(trigger, decision, summary.mode_in_force or ""),
     )
+
+
+def _mode_in_force(target: Target, params: TargetParams) -> str:
+    """Return predict or observe. Before anything was judged only `predict` predicts."""
+    if target.ledger is not None:
+        return str(target.ledger.mode_in_force)
+    return str(Mode.PREDICT if params.mode is Mode.PREDICT else Mode.OBSERVE)
 
 
 def _decision(target: Target, at: float) -> Decision | None:
@@ -134,18 +146,11 @@ def _needed(observed: float | None, decision: Decision | None) -> int | None:
     return replicas_for(observed, decision.threshold)
 
 
-def _shortfall(decision: Decision, params: TargetParams) -> ShortfallView | None:
-    """Return what can't be had: as the decision says, else what ceiling or cluster take away."""
+def _shortfall(decision: Decision) -> ShortfallView | None:
+    """Return what can't be had: as the decision says, else what the cluster can't place."""
     told = shortfall_of(decision)
     if told is not None:
         return told
-    capped = next((step for step in decision.steps if step.rule == "ceiling"), None)
-    if capped is not None and capped.before > capped.after:
-        return ShortfallView(
-            missing_replicas=capped.before - capped.after,
-            at=None,
-            because=f"{capped.before} are wanted and maxReplicas is {params.max_replicas}",
-        )
     fleet = decision.seen.fleet
     if fleet is not None and fleet.unschedulable > 0:
         return ShortfallView(
@@ -206,10 +211,11 @@ def _forecast(decision: Decision) -> ForecastView | None:
     )
 
 
-def _lead_time(decision: Decision | None, params: TargetParams, extras: Extras) -> LeadTimeView:
+def _lead_time(decision: Decision | None, trigger: Trigger, extras: Extras) -> LeadTimeView:
     lead = None if decision is None else decision.seen.lead_time
     return LeadTimeView(
-        lead_time_seconds=_lead_seconds(decision, params),
+        lead_time_seconds=_lead_seconds(decision, trigger.params),
+        is_auto=trigger.is_lead_time_measured,
         is_measured=lead is not None and lead.is_measured,
         start_seconds=None if lead is None else lead.start_seconds,
         scaling_seconds=None if lead is None else lead.scaling_seconds,

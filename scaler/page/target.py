@@ -30,7 +30,7 @@ from scaler.page.view import (
     Summary,
     TargetPage,
 )
-from scaler.words import duration
+from scaler.words import duration, mode_text
 
 N_CHANGES = 12
 
@@ -72,7 +72,7 @@ def _section(details: Details, shell: Shell, hours: float, *, n: int) -> Element
             badge(summary),
             " KEDA is told ",
             tag("strong", summary.answer),
-            f" (mode: {summary.mode})" if summary.mode else None,
+            f" ({mode_text(summary.mode, summary.mode_in_force)})" if summary.mode else None,
             ".",
             class_="answer",
         ),
@@ -82,7 +82,7 @@ def _section(details: Details, shell: Shell, hours: float, *, n: int) -> Element
         _why(details),
         tag(
             "div", _lead_time(details), _ledger(details.ledger, zone), _changes(details, zone),
-            trigger_panel(details.trigger), _missing(details), class_="panels",
+            trigger_panel(details.settings), _missing(details), class_="panels",
         ),
         class_=row_class(summary),
     )  # fmt: skip
@@ -199,14 +199,18 @@ def _lead_time(details: Details) -> Element | None:
 
 def _lead_text(lead: LeadTimeView) -> str:
     text = f"{duration(lead.lead_time_seconds)} from one more replica wanted until it answers"
+    text += "" if lead.is_auto else ", as the trigger says"
     if lead.start_seconds is None or lead.scaling_seconds is None:
-        return f"{text}, as the trigger says or as a cautious prior; no start was measured."
-    parts = f"{text}: {duration(lead.start_seconds)} for the pod to start"
+        prior = ": a cautious prior, since" if lead.is_auto else ";"
+        return f"{text}{prior} no start was measured."
+    parts = f"{text}. The cluster shows {duration(lead.start_seconds)} for the pod to start"
     if lead.quantile is not None:
         parts += f" (quantile {lead.quantile:g})"
     parts += f", {duration(lead.scaling_seconds)} for KEDA and the HPA."
     kind = "Measured on" if lead.is_measured else "A prior; too few starts were seen:"
     counts = f" {kind} {count_text(lead.n_starts)} starts, {count_text(lead.n_censored)} under way"
+    if lead.is_auto:
+        parts += " The sum is rounded up in steps of 10 %."
     return f"{parts}{counts}; the next replica comes from a {lead.start_class} start."
 
 

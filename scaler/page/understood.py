@@ -15,7 +15,7 @@ def trigger_view(trigger: Trigger) -> TriggerView:
     names = hidden | {name for name, pairs in secret if pairs}
     return TriggerView(
         query=None if "query" in hidden else query.query,
-        source=NOT_SHOWN if "serverAddress" in hidden else _source(query.server_address),
+        source=NOT_SHOWN if "serverAddress" in hidden else source_text(query.server_address),
         threshold=params.threshold,
         activation_threshold=params.activation_threshold,
         warm_floor_replicas=params.warm_floor,
@@ -39,7 +39,7 @@ def trigger_view(trigger: Trigger) -> TriggerView:
     )
 
 
-def _source(address: str | None) -> str:
+def source_text(address: str | None) -> str:
     """Return scheme, host and port alone: a path may hold a token, and a user part a password."""
     if address is None:
         return "the scaler's default"

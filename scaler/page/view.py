@@ -47,6 +47,7 @@ class Summary:
     trigger: str  # digest of the metadata: tells two triggers of one object apart
     evidence: str  # pending, unknown, stale, fresh; invalid for a trigger that can't be used
     mode: str | None
+    mode_in_force: str | None  # what that comes to now: predict or observe
     answer: str  # what KEDA is told, in words
     replicas: int | None  # None: KEDA is told an error
     is_active: bool | None
@@ -120,10 +121,20 @@ class TriggerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingView:
+    """A key of the trigger: what was set, and what that comes to now."""
+
+    key: str
+    set_to: str | None  # None: not set, its default is in force
+    in_force: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeadTimeView:
     """From the decision for one more replica until it answers."""
 
     lead_time_seconds: float
+    is_auto: bool  # False: what the trigger says is in use, whatever was measured
     is_measured: bool  # False: a prior, or what the trigger says
     start_seconds: float | None  # the pod's share
     scaling_seconds: float | None  # that of KEDA's poll, the HPA's sync and its ramp
@@ -212,6 +223,7 @@ class Details:
     moments: tuple[MomentView, ...]
     changes: tuple[ChangeView, ...]  # the newest first
     missing: tuple[MissingView, ...]
+    settings: tuple[SettingView, ...]  # empty for a trigger that can't be used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,17 @@ async def test_the_decision_is_told_in_words_with_a_plot(rig: Rig) -> None:
     assert "No ledger: " not in printed, "the scaler keeps one"
 
 
+async def test_what_was_set_stands_beside_what_is_in_force(rig: Rig) -> None:
+    await rig.observe(rig.ref(mode="prove", warmFloor="2"))
+    printed = await explained(rig, "prod/llm")
+    assert printed.startswith("prod/llm  fresh  mode: prove, in force: observe\n")
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in printed.splitlines() if line}
+    assert rows["mode"] == "prove; in force: observe"
+    assert rows["warmFloor"] == "2"
+    assert rows["quantile"] == "0.95 (default)"
+    assert rows["leadTimeSeconds"].startswith("330 s (5 min 30 s), a cautious prior until")
+
+
 async def test_json_is_what_the_api_says(rig: Rig) -> None:
     await rig.observe(rig.ref())
     body = json.loads(await explained(rig, "prod/llm", as_json=True))

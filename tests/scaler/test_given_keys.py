@@ -5,9 +5,11 @@ from xml.etree.ElementTree import tostring
 
 import pytest
 
+from boards import fleet, lead_time
 from forecasting.forecast import Forecast
 from scaler.metadata import parse
-from scaler.page.trigger import NOT_SHOWN, trigger_panel, trigger_rows
+from scaler.page.settings import HIDDEN, settings_of
+from scaler.page.trigger import trigger_panel
 from scaler.page.understood import trigger_view
 from scaler.params import Mode, ScaleDownLimit
 from scaler.policy import decide
@@ -24,21 +26,55 @@ GIVEN = {
 BASE = {"query": "up", "threshold": "10"}
 
 
+def settings(metadata: dict[str, str], **more: str) -> dict[str, tuple[str | None, str]]:
+    found = settings_of(parse({**metadata, **more}), None, "predict")
+    return {each.key: (each.set_to, each.in_force) for each in found}
+
+
 def test_each_given_key_is_shown_as_given() -> None:
-    rows = dict(trigger_rows(trigger_view(parse({**BASE, **GIVEN}))))
-    assert {key: rows[key] for key in GIVEN} == GIVEN
-    assert "releaseMargin" not in dict(trigger_rows(trigger_view(parse(BASE))))
+    rows = settings({**BASE, **GIVEN})
+    assert {key: rows[key] for key in GIVEN} == {key: (text, text) for key, text in GIVEN.items()}
+    assert "releaseMargin" not in settings(BASE)
+
+
+def test_what_is_not_given_has_its_default_in_force() -> None:
+    rows = settings(BASE)
+    assert rows["quantile"] == (None, "0.95")
+    assert rows["timezone"] == (None, "UTC")
+    assert rows["threshold"] == ("10 a replica", "10 a replica")
+
+
+def test_what_a_key_comes_to_is_told_beside_it() -> None:
+    trigger = parse({**BASE, "mode": "prove", "leadTimeSeconds": "auto", "maxReplicas": "20"})
+    seen = Seen(
+        as_of=0.0,
+        evidence=Evidence.FRESH,
+        observed_demand=5.0,
+        observed_at=0.0,
+        lead_seconds=85.0,
+        lead_time=lead_time(),
+        fleet=replace(fleet(), max_replicas=15),
+    )
+    _, decision = decide(PolicyState(), seen, trigger.params)
+    found = {each.key: each for each in settings_of(trigger, decision, "observe")}
+    assert (found["mode"].set_to, found["mode"].in_force) == ("prove", "observe")
+    lead = found["leadTimeSeconds"]
+    assert (lead.set_to, lead.in_force) == ("auto", "85 s (1 min 25 s), measured")
+    assert found["maxReplicas"].in_force == "15 (maxReplicaCount of the object)"
 
 
 def test_secrets_and_values_of_the_environment_are_named_alone() -> None:
     metadata = {**BASE, "customHeaders": "X-Key=hush", "leadingQueriesFromEnv": "hush_total"}
-    view = trigger_view(parse(metadata))
-    assert dict(trigger_rows(view))["leadingQueries"] == NOT_SHOWN
-    assert "hush" not in repr(view)
+    rows = settings(metadata)
+    assert rows["leadingQueries"] == (HIDDEN, HIDDEN)
+    assert rows["customHeaders"] == ("1 (not shown)", "1 (not shown)")
+    assert "hush" not in repr(rows)
+    assert "hush" not in repr(trigger_view(parse(metadata)))
 
 
 def test_what_is_given_is_escaped() -> None:
-    panel = trigger_panel(trigger_view(parse({**BASE, "leadingQueries": "sum(a) < 2"})))
+    found = settings_of(parse({**BASE, "leadingQueries": "sum(a) < 2"}), None, "predict")
+    panel = trigger_panel(found)
     assert panel is not None
     assert "sum(a) &lt; 2" in tostring(panel, encoding="unicode")
 

@@ -35,6 +35,7 @@ SUMMARY_KEYS = [
     "trigger",
     "evidence",
     "mode",
+    "mode_in_force",
     "answer",
     "replicas",
     "is_active",
@@ -73,6 +74,7 @@ DETAIL_KEYS = [
     "moments",
     "changes",
     "missing",
+    "settings",
 ]
 
 
