@@ -71,7 +71,8 @@ def ask(server: PrometheusServer, expression: str) -> list[Any]:
 
 async def busy(rig: Rig, server: PrometheusServer) -> None:
     """Let targets of each kind be asked about until all has been scraped a few times."""
-    well, bad, down = rig.ref(), rig.ref(name="bad", threshold="x"), rig.ref(name="d", query="down")
+    well = rig.ref(maxReplicas="3")  # too few, so that a shortfall is told
+    bad, down = rig.ref(name="bad", threshold="x"), rig.ref(name="d", query="down")
     counted = "count_over_time(prewarm_rpc_total{method='IsActive'}[1h]) > 0"
     async with asyncio.timeout(SCRAPE_SECONDS):
         n_scrapes = 0
