@@ -12,7 +12,7 @@ tried again; an event that can't be sent is lost.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from weakref import WeakKeyDictionary
 
@@ -99,13 +99,16 @@ class Books:
 
     async def recall(self, target: Target, trigger: Trigger) -> Memory:
         """Return what is remembered of a target that is new here. Once for each target."""
+        remembered = memory_of(await self._keeper.load(_owner(target)))
         twin = self._newest_of(_owner(target))
-        if twin is not None:
+        if twin is None:
+            memory = remembered
+        else:
             # Its mode was changed, or it was: the ledger goes on, the answers stay.
             memory = self._pages[twin].memory()
-        else:
-            memory = memory_of(await self._keeper.load(_owner(target)))
-        self._pages[target] = Page.of(trigger.params, memory)
+            memory = replace(memory, model=memory.model or remembered.model)
+        page = self._pages[target] = Page.of(trigger.params, memory)
+        page.model = None if twin is None else self._pages[twin].model
         soon_at = self._clock.monotonic() + SAVE_NEW_AFTER_SECONDS
         self._save_due_at = min(self._save_due_at, soon_at)
         if memory.kept.state.last_good_replicas is not None:
@@ -166,7 +169,6 @@ class Books:
         page = self._pages.get(target)
         if page is not None:
             page.model = Blob(format=form, payload=payload, saved_at=self._clock.now())
-            page.is_model_saved = False
 
     def is_save_due(self) -> bool:
         """Whether it is time to save, and nothing is being saved."""
@@ -181,7 +183,7 @@ class Books:
                 for page, newest_whole, model in written:
                     page.days_saved_until = newest_whole
                     if model is page.model:  # else a newer one has come meanwhile
-                        page.is_model_saved = True
+                        page.model = None
 
     async def close(self) -> None:
         """Save what there is, and let go of the store and of the events."""
@@ -203,7 +205,6 @@ class Books:
                 page.memory(),
                 at=at,
                 with_days=newest_whole is not None and newest_whole != page.days_saved_until,
-                with_model=not page.is_model_saved,
             )
             blobs.update({(owner, kind): blob for kind, blob in found.items()})
             written.append((page, newest_whole, found.get(MODEL)))

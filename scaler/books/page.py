@@ -42,8 +42,7 @@ class Page:
     in_force: TargetParams
     kept: Kept = field(default_factory=Kept)
     judgement: Judgement = field(default_factory=Judgement)
-    model: Blob | None = None
-    is_model_saved: bool = True
+    model: Blob | None = None  # one that waits to be saved; 0.3 MB, and then let go
     days_saved_until: int | None = None  # the last whole day that is in the store
     mood: Mood = field(default_factory=Mood)
     short_told: int = 0  # missing replicas in the last notice of a shortfall
@@ -53,7 +52,7 @@ class Page:
     @classmethod
     def of(cls, params: TargetParams, memory: Memory) -> "Page":
         """Return the page of a target that begins with what is remembered."""
-        page = cls(params=params, in_force=params, kept=memory.kept, model=memory.model)
+        page = cls(params=params, in_force=params, kept=memory.kept)
         page.judgement = memory.judgement
         page.is_lead_known = memory.kept.state.last_good_replicas is not None
         page.settle_mode()

@@ -26,14 +26,14 @@ _JUDGEMENT = TypeAdapter(Judgement)
 _DAYS = TypeAdapter(tuple[Day, ...])
 
 
-def blobs_of(memory: Memory, *, at: float, with_days: bool, with_model: bool) -> dict[str, Blob]:
-    """Return the blobs to save, by kind. Whole days and the model change seldom: only if asked."""
+def blobs_of(memory: Memory, *, at: float, with_days: bool) -> dict[str, Blob]:
+    """Return the blobs to save, by kind. Whole days change seldom: only if asked."""
     ledger = memory.judgement.ledger
     today = replace(memory.judgement, ledger=replace(ledger, days=ledger.days[-1:]))
     blobs = {DECISION: _blob(DECISION, memory.kept, at), LEDGER: _blob(LEDGER, today, at)}
     if with_days:
         blobs[DAYS] = _blob(DAYS, ledger.days[:-1], at)
-    if with_model and memory.model is not None:
+    if memory.model is not None:
         blobs[MODEL] = memory.model
     return blobs
 

@@ -426,6 +426,33 @@ async def test_a_model_s_state_comes_back_and_is_saved_once_after_each_fit(
     await books.close()
 
 
+async def test_a_model_s_bytes_are_let_go_once_they_are_saved_or_handed_out(
+    next_store: NextStore,
+) -> None:
+    """0.3 MB a target, for as long as the process lives."""
+    clock = ManualClock(NOON)
+    books = books_on(await next_store(), clock)
+    target, trigger = new_target()
+    await books.recall(target, trigger)
+    books.keep_model(target, form="mixture/1", payload=b"first")
+    twin, _ = new_target(mode="observe")
+    model = (await books.recall(twin, trigger)).model
+    assert model is not None
+    assert model.payload == b"first", "not saved yet, and the twin has it"
+    await books.save()
+    assert [page.model for page in books._current_pages().values()] == [None]
+    third, _ = new_target(mode="prove")
+    model = (await books.recall(third, trigger)).model
+    assert model is not None
+    assert model.payload == b"first", "from the store"
+    await books.close()
+    books = books_on(await next_store(), clock)
+    again, trigger = new_target()
+    assert (await books.recall(again, trigger)).model is not None
+    assert books._pages[again].model is None
+    await books.close()
+
+
 async def test_of_two_rows_with_one_memory_the_one_that_is_asked_for_is_saved() -> None:
     clock, store = ManualClock(NOON), MemoryStateStore()
     books = books_on(store, clock)
@@ -465,9 +492,9 @@ def memory() -> Memory:
 
 
 def test_a_memory_is_the_same_after_a_round_trip_bit_for_bit() -> None:
-    blobs = blobs_of(memory(), at=1.0, with_days=True, with_model=True)
+    blobs = blobs_of(memory(), at=1.0, with_days=True)
     assert memory_of(blobs) == memory()
-    nothing = memory_of(blobs_of(Memory(), at=1.0, with_days=True, with_model=True))
+    nothing = memory_of(blobs_of(Memory(), at=1.0, with_days=True))
     assert nothing.judgement == Judgement()
 
 
@@ -476,7 +503,7 @@ def test_a_memory_is_the_same_after_a_round_trip_bit_for_bit() -> None:
 def test_a_record_that_can_not_be_read_is_begun_anew_and_the_others_stay(
     kind: str, damage: str
 ) -> None:
-    blobs = blobs_of(memory(), at=1.0, with_days=True, with_model=True)
+    blobs = blobs_of(memory(), at=1.0, with_days=True)
     if damage == "missing":
         del blobs[kind]
     elif damage == "format":
