@@ -118,7 +118,7 @@ def _tasks(demand: Series, trigger: Trigger, begin_at: float) -> tuple[Task, Tas
     moments = np.arange(begin_at, demand.end_at + DAY_SECONDS, DAY_SECONDS).tolist()
     around = (trigger.plan.holidays.around(at, params.zone) for at in moments)
     task = replace(task, holidays=frozenset().union(*around))
-    return task, task_ahead(task, params)
+    return task, task_ahead(task, params, params.lead_time_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
