@@ -94,7 +94,7 @@ def _works(cases: Sequence[Case], methods: Sequence[Method]) -> Iterator[_Work]:
     """Yield the pieces of work, slow ones first so that the last core is not left with one."""
     ordered = sorted(methods, key=lambda method: not method.is_slow)
     for method, (number, case) in product(ordered, enumerate(cases)):
-        told = method.told(case.events)
+        told = method.told(case.events).bridging(case.gaps)
         origins = case.origins()
         pieces = by_day(origins) if method.is_slow else (origins,) if origins.size else ()
         for question in _questions(number, case, method.name):

@@ -10,6 +10,7 @@ from forecasting.backtest import origin_times, peaks_after
 from forecasting.events import Happening
 from forecasting.localtime import DAY_SECONDS
 from forecasting.series import Series
+from simulations.backtest.bridging import Gaps
 
 USUAL_QUANTILE = 0.95  # the trigger's default
 MOST_SCORED_DAYS, LEAST_SCORED_DAYS = 5.0, 2.0
@@ -56,6 +57,7 @@ class Case:
     questions: Questions
     observed_ratio: float  # before gaps were bridged
     is_bridged: bool = False
+    gaps: Gaps | None = None  # where the series is bridged
     holidays: frozenset[int] = frozenset()  # as in `Task`
     events: tuple[Happening, ...] = ()  # our forecast is told of them beforehand
     beyond_seconds: float = 0.0  # what the scaler asks for beyond a lead time
@@ -92,15 +94,6 @@ class Case:
     def outcomes(self, horizon_seconds: float) -> FloatVector:
         """Return the peak of the window after each origin; NaN where it was not observed."""
         return peaks_after(self.series, self.origins(), horizon_seconds)
-
-
-def bridged(series: Series) -> Series:
-    """Return the series with gaps bridged in straight lines and its ends held."""
-    known = np.flatnonzero(~np.isnan(series.values))
-    if known.size == 0:
-        return series
-    values = np.interp(np.arange(len(series)), known, series.values[known])
-    return replace(series, values=values)
 
 
 def observed(series: Series) -> Series:

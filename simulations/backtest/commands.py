@@ -37,8 +37,8 @@ INPUT_OPTIONS = (
         type=click.Choice(["unknown", "interpolate"]),
         default="unknown",
         show_default=True,
-        help="What a missing observation is: unknown, or on a line between its neighbours, which "
-        "looks ahead inside a gap.",
+        help="What a missing observation is: unknown, or on a line between its neighbours. Before "
+        "a gap has ended, forecasts go by the last observation.",
     ),
     click.option(
         "--timezone",

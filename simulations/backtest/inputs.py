@@ -21,7 +21,8 @@ from scaler.manifest import MAX_FILE_BYTES, ReadTrigger, Unreadable, read_manife
 from scaler.metadata import Trigger
 from scaler.ports import DemandQuery
 from scaler.sources import BadFlag, SourceFlags, open_source
-from simulations.backtest.case import bridged, observed
+from simulations.backtest.bridging import Gaps, bridged, gaps_of
+from simulations.backtest.case import observed
 from simulations.backtest.errors import BadInput
 from simulations.backtest.units import words
 
@@ -56,6 +57,7 @@ class Input:
     zone: ZoneInfo
     observed_ratio: float
     trigger: Trigger | None = None
+    gaps: Gaps | None = None  # where the series is bridged
 
 
 def read_inputs(names: Sequence[str], reading: Reading, *, now: float) -> tuple[Input, ...]:
@@ -217,4 +219,5 @@ def _input(name: str, series: Series, reading: Reading, *, zone: str) -> Input:
         series=bridged(shown) if reading.is_bridged else shown,
         zone=zone_of("--timezone", zone),
         observed_ratio=share,
+        gaps=gaps_of(shown) if reading.is_bridged else None,
     )

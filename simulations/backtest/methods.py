@@ -9,6 +9,7 @@ from forecasting.forecaster import Forecaster
 from forecasting.rival_paths import Fourier, Gains, HoltWinters
 from scaler.errors import BadExperts
 from scaler.service import loaded_forecaster
+from simulations.backtest.bridging import Bridged, Gaps
 from simulations.backtest.errors import BadInput
 
 OURS, NAIVE, REACTIVE, CALIBRATED = (
@@ -33,6 +34,12 @@ class Method:
     heeds_quantile: bool = False
     is_slow: bool = False
     heeds_events: bool = False
+
+    def bridging(self, gaps: Gaps | None) -> "Method":
+        """Return the method on a series with bridged gaps, if it has any."""
+        if gaps is None or not gaps.size:
+            return self
+        return replace(self, forecaster=Bridged(forecaster=self.forecaster, gaps=gaps))
 
     def told(self, events: tuple[Happening, ...]) -> "Method":
         """Return the method told of events, as the scaler tells its own; rivals know of none."""

@@ -66,6 +66,7 @@ def case_of(given: Input, wanted: Wanted) -> Case:
         ),
         observed_ratio=given.observed_ratio,
         is_bridged=wanted.is_bridged,
+        gaps=given.gaps,
         holidays=told.holidays,
         events=told.events,
         beyond_seconds=beyond_seconds(given),
