@@ -147,7 +147,10 @@ class Record:
         weights = mixture_weights(self.losses[:, use], discount[use], usable)
         lift = self._lift(past, weights, counts * np.exp2(-(now - self.at) / LIFT_SECONDS))
         logs = past.logs(np.where(usable, bounds, 0.0))
-        return max(0.0, float(np.exp(weights @ logs + lift) - past.offset)), weights
+        mean, lifted = (np.exp(weights @ logs + more) - past.offset for more in (0.0, lift))
+        # A ratio seen from a bound near zero, times a busy level, was 100 times what ever came.
+        largest = past.maximum(np.array([len(past.history) - 1.0]), LARGEST_SECONDS)[0]
+        return max(0.0, float(min(lifted, np.fmax(largest, mean)))), weights
 
     def _lift(self, past: Past, weights: FloatVector, discount: FloatVector) -> float:
         """Return by how much, in logarithms, to lift a mixture that held too seldom of late.
@@ -155,8 +158,8 @@ class Record:
         Each expert is calibrated over days; where demand drifts within hours all of them lag
         together. The present mixture is laid over the bounds of the last hours: where it did not
         hold as often as it says, half of what it lacked is added. Like adaptive conformal
-        inference (Gibbs & Candes 2021) this follows the coverage online, but one-sided, and
-        bounded by errors that were seen.
+        inference (Gibbs & Candes 2021) this follows the coverage online, but one-sided; and it
+        carries no bound beyond the largest demand seen, see `mixed`.
         """
         has_say = weights > 0
         use = discount > 0

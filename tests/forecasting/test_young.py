@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from forecasting.backtest import bounds_of_day, origin_times, peaks_after
 from forecasting.baselines import last_value
@@ -57,3 +59,30 @@ def test_a_young_trace_is_no_worse_than_the_last_value(
     series = trace("nab_elb_request_count_5min.csv.gz")
     mine = young_loss(series, task(level=0.9), default_forecaster(), hours)
     assert mine <= TOLERANCE * young_loss(series, task(level=0.9), last_value(), hours)
+
+
+def bursts_after_quiet(*, seed: int, hours: float, first: float) -> Series:
+    """Next to nothing, and now and then an hour that is a million times busier."""
+    rng = np.random.default_rng(seed)
+    n = int(hours * 60)
+    values = np.zeros(n)
+    begin = int(rng.integers(100, 400))
+    while begin < n:
+        length = int(rng.integers(5, 90))
+        values[begin : begin + length] = 5000 * rng.gamma(20, 1 / 20, values[begin:][:length].size)
+        begin += length + int(rng.integers(5, 90))
+    values[0] = first
+    return Series(start_at=1_736_121_600.0, step_seconds=60.0, values=values)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(5, 30), st.sampled_from([0.0, 0.001, 1.0, 1e4]))
+@settings(max_examples=20, deadline=None)
+def test_a_young_bound_is_at_most_half_as_high_again_as_what_was_seen(
+    task: MakeTask, seed: int, hours: float, first: float
+) -> None:
+    """Ratios seen from near zero, times a busy level, once gave 100 times what ever came."""
+    series = bursts_after_quiet(seed=seed, hours=hours, first=first)
+    fitted = default_forecaster().fit(series.between(series.start_at, series.start_at), task())
+    for last in range(240, len(series), 97):
+        history = series.between(series.start_at, series.start_at + 60.0 * last)
+        assert fitted.forecast(history).value <= 1.5 * history.values.max() * (1 + 1e-9)
