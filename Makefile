@@ -93,6 +93,7 @@ golden: $(STAMP) ## write the golden timelines of tests/scaler/timelines anew: r
 bench: $(STAMP) ## run the benchmarks and write their figures to benchmarks/results
 	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/rpc.py
+	$(BIN)/python benchmarks/tick.py
 
 bench-forecast: $(STAMP) ## Prewarm's forecasts against the rivals', table and picture (traces: PREWARM_TRACES)
 	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
