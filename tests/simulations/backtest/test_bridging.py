@@ -46,7 +46,7 @@ def test_what_is_known_at_an_origin_does_not_depend_on_what_came_later(
     np.testing.assert_array_equal(*known)
 
 
-@pytest.mark.parametrize("method", ["prewarm", "last-value", "day-profile"])
+@pytest.mark.parametrize("method", ["prewarm", "last-value", "reactive-1.25"])
 def test_the_backtest_does_not_look_over_a_gap(method: str, week: Series, tmp_path: Path) -> None:
     values = week.values.copy()
     values[-100:-60] = nan
