@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.arrays import FloatVector
-from forecasting.experts import known_quantile
+from forecasting.experts import Foreseeing, known_quantile
 from forecasting.lessons import Lesson
 from forecasting.past import Past
 from forecasting.shape import Features
@@ -20,7 +20,7 @@ DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AbsoluteProfile:
+class AbsoluteProfile(Foreseeing):
     """The quantile of past peaks whole multiples of 24 hours ago, on days of the same kind."""
 
     name: str = "absolute-profile"
@@ -36,15 +36,24 @@ class AbsoluteProfile:
         return self
 
     def bounds(self, past: Past, features: Features, places: FloatVector) -> FloatVector:  # noqa: ARG002
+        """Return the profile."""
+        return self.foreseen(past, places)
+
+    def foreseen(self, past: Past, places: FloatVector) -> FloatVector:
         """Return the profile where the local clock was changed among the days it rests on."""
-        n_days = min(self.n_days, int(len(past.history) * past.history.step_seconds / DAY_SECONDS))
+        n_held = int(len(past.history) * past.history.step_seconds / DAY_SECONDS)
+        n_days = min(self.n_days, n_held + 1)  # a place may lie hours ahead
         found = np.full(places.size, np.nan)
-        if n_days == 0 or places.size == 0:
+        if places.size == 0:
             return found
         back = past.steps(DAY_SECONDS) * np.arange(1.0, n_days + 1)[:, None]
-        # The clock of the oldest day tells: a zone changes once in a month at most.
-        oldest = past.past_days(places, n_days)[-1]
-        moved = oldest != places - back[-1]
+        # The clock of the oldest day tells: a zone changes once in a month at most. It is that of
+        # the place's own history, whatever came after.
+        held = np.floor((places + 1.0) * (past.history.step_seconds / DAY_SECONDS))
+        day = np.clip(held.astype(np.intp) - 1, 0, n_days - 1)
+        column = np.arange(places.size)
+        oldest = past.past_days(places, n_days)[day, column]
+        moved = (oldest != places - back[day, 0]) & (held >= 1)
         if moved.any():
             found[moved] = self._profile(past, places[moved], back)
         return found

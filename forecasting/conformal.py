@@ -62,20 +62,29 @@ class Residuals:
         self, raw: FloatMatrix, counts: FloatMatrix, largest: FloatVector, level: float
     ) -> FloatMatrix:
         here = np.log(np.maximum(raw, 0.0) + self.offset)
-        mass = np.moveaxis(counts[:, self.rank], 0, 1) * self.known[:, None]  # (E, m, n)
-        enough = np.count_nonzero(mass, axis=2) >= MIN_RESIDUALS
-        apart = self.logs[:, None] - here[..., None]
-        mass *= _FAR_WEIGHT + (1.0 - _FAR_WEIGHT) * np.exp(-0.5 * (apart * apart))
+        experts, places = (~np.isnan(raw)).nonzero()
         shifts = np.full(raw.shape, np.nan)
-        usable = enough & ~np.isnan(raw)
-        experts, _ = np.nonzero(usable)
-        if experts.size:
-            shifts[usable] = _midpoint_quantiles(self.errors[experts], mass[usable], level)
+        if experts.size and self.errors.shape[1] >= MIN_RESIDUALS:
+            # Only what is needed of it, and a line for each bound: a tick is a handful of them.
+            said = slice(None) if experts.size == len(raw) == raw.size else experts
+            rank, logs = self.rank[said], self.logs[said]
+            mass = counts[0].take(rank) if len(counts) == 1 else counts[places[:, None], rank]
+            mass *= self.known[said]
+            apart = logs - here[experts, places][:, None]
+            apart *= apart
+            apart *= -0.5
+            near = np.exp(apart, out=apart)
+            near *= 1.0 - _FAR_WEIGHT
+            near += _FAR_WEIGHT
+            is_enough = np.add.reduce(mass > 0, axis=1, dtype=np.intp) >= MIN_RESIDUALS
+            mass *= near
+            found = _midpoint_quantiles(self.errors[said], mass, level)
+            shifts[experts, places] = np.where(is_enough, found, np.nan)
         additive = self.is_additive[:, None]
         ratios = np.exp(here + np.where(additive, 0.0, shifts)) - self.offset
         moved = np.where(additive, raw + shifts, ratios)
         cap = np.fmax(largest, _CAP_OVER_BOUND * raw)
-        return np.where(np.isnan(shifts), raw, np.clip(moved, 0.0, cap))
+        return np.where(np.isnan(shifts), raw, np.minimum(np.maximum(moved, 0.0), cap))
 
     def with_one_more(self, raw: FloatVector, peak: float) -> "Residuals":
         """Return the residuals with those of one more origin, raw bounds (n_experts,).
@@ -86,18 +95,23 @@ class Residuals:
         ratios = np.log(peak + self.offset) - logs
         errors = np.where(self.is_additive, peak - raw, ratios)
         known = ~np.isnan(errors)
-        n = self.errors.shape[1]
-        below = (self.errors <= errors[:, None]) & self.known
-        at = np.where(known, np.count_nonzero(below, axis=1), n)  # behind those that are equal
+        n_experts, n = self.errors.shape
+        if n == 0:
+            n_below = np.zeros(n_experts, dtype=np.intp)
+        else:
+            below = (self.errors <= errors[:, None]) & self.known
+            n_below = np.count_nonzero(below, axis=1)
+        lines = np.arange(n_experts)
+        at = np.where(known, n_below, n)  # behind those that are equal
         column = np.arange(n + 1)
         source = column - (column > at[:, None])
-        is_new = column == at[:, None]
-        source[is_new & (column == n)] = 0  # there is no n-th to read; replaced below
+        source += lines[:, None] * n
+        source[lines, at] = 0  # replaced below; nothing is read where there is nothing
 
         def insert(old: NDArray[T], new: NDArray[T]) -> NDArray[T]:
-            if n == 0:
-                return new[:, None]
-            return np.where(is_new, new[:, None], np.take_along_axis(old, source, axis=1))
+            grown = old.take(source) if n else np.empty((n_experts, 1), dtype=old.dtype)
+            grown[lines, at] = new
+            return grown
 
         return replace(
             self,
@@ -137,24 +151,43 @@ def weighted_quantile(values: FloatVector, weights: FloatVector, level: float) -
 
 
 def _midpoint_quantiles(ranked: FloatMatrix, weights: FloatMatrix, level: float) -> FloatVector:
-    """Return the quantile of each line of `ranked` (m, n) by its weights; NaN without weight."""
-    upper = np.cumsum(weights, axis=1)
-    wanted = level * upper[:, -1]
-    middle = upper - 0.5 * weights
-    counts = weights > 0
-    above = middle >= wanted[:, None]
-    above &= counts
-    below = counts ^ above
-    last = weights.shape[1] - 1
+    """Return the quantile of each line of `ranked` (m, n) by its weights; NaN without weight.
+
+    The running sum goes from left to right, so that entries without weight change no bit.
+    """
     lines = np.arange(len(weights))
-    high, low = above.argmax(axis=1), last - below[:, ::-1].argmax(axis=1)
-    has_high, has_low = above[lines, high], below[lines, low]
-    high, low = np.where(has_high, high, low), np.where(has_low, low, high)
-    from_low = wanted - middle[lines, low]
-    apart = middle[lines, high] - middle[lines, low]
-    share = np.where(apart > 0, from_low / np.where(apart > 0, apart, 1.0), 0.0)
-    found = ranked[lines, low] + share * (ranked[lines, high] - ranked[lines, low])
-    return np.where(has_high | has_low, found, np.nan)
+    upper = np.empty_like(weights)
+    np.add.accumulate(weights.T, axis=0, out=upper.T)  # all lines abreast: no sum waits for its own
+    wanted = level * upper[:, -1]
+    reached = np.add.reduce(upper < wanted[:, None], axis=1, dtype=np.intp)
+    is_below = upper[lines, reached] - 0.5 * weights[lines, reached] < wanted
+    low, high, has_low, has_high = _around(weights, reached + is_below)
+    low, high = np.where(has_low, low, high), np.where(has_high, high, low)
+    of_low = upper[lines, low] - 0.5 * weights[lines, low]
+    apart = upper[lines, high] - 0.5 * weights[lines, high] - of_low
+    share = np.minimum((wanted - of_low) / np.where(apart > 0, apart, np.inf), 1.0)
+    first, second = ranked[lines, low], ranked[lines, high]
+    found = np.minimum(first + share * (second - first), second)
+    return np.where(has_low | has_high, found, np.nan)
+
+
+def _around(
+    weights: FloatMatrix, places: IndexVector
+) -> tuple[IndexVector, IndexVector, BoolVector, BoolVector]:
+    """Return, line by line, the last column before `places` with weight and the first from it on.
+
+    And whether there is one.
+    """
+    lines, last = np.arange(len(places)), weights.shape[1] - 1
+    low, high = np.maximum(places - 1, 0), np.minimum(places, last)
+    has_low = (weights[lines, low] > 0) & (places > 0)
+    has_high = (weights[lines, high] > 0) & (places <= last)
+    if has_low.all() and has_high.all():
+        return low, high, has_low, has_high
+    is_after, has_some = np.arange(last + 1) >= places[:, None], weights > 0
+    before, after = has_some & ~is_after, has_some & is_after
+    low, high = last - before[:, ::-1].argmax(axis=1), after.argmax(axis=1)
+    return low, high, before[lines, low], after[lines, high]
 
 
 def mixture_weights(losses: FloatMatrix, discount: FloatVector, usable: BoolVector) -> FloatVector:

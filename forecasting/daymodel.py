@@ -1,16 +1,24 @@
 """The experts as they were fitted at one moment, and the raw bounds that they give."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
-from forecasting.arrays import FloatMatrix, FloatVector
-from forecasting.experts import DayProfile, Expert, FittedExpert
+from forecasting.arrays import BoolVector, FloatMatrix, FloatVector
+from forecasting.experts import DayProfile, Expert, FittedExpert, Foreseeing
 from forecasting.forecaster import Task
+from forecasting.foresight import Foresight
 from forecasting.lessons import Lesson, lesson_span, read_lesson
 from forecasting.past import Past, log_offset
 from forecasting.series import Series
 from forecasting.shape import read_features
+from forecasting.usual import N_COLUMNS, read_usual
+
+# The lines of what is foreseen: features, then two of the calendar, then bounds.
+_CALENDAR = slice(N_COLUMNS, N_COLUMNS + 2)
+_BOUNDS = N_COLUMNS + 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,44 +33,73 @@ class DayModel:
     offset: float
     fitted: tuple[FittedExpert | None, ...]
 
-    def ask(self, past: Past, places: FloatVector) -> FloatMatrix:
+    def ask(
+        self, past: Past, places: FloatVector, foresight: Foresight | None = None
+    ) -> FloatMatrix:
         """Return the raw bounds of every expert, (n_experts, n_places); NaN where there is none.
 
         Where the window reaches into a holiday, or out of one, only those speak who know the
         calendar or look at nothing but the last minutes: the past working days that the learners
         look back on say nothing about it. Where it reaches from one kind of day into another, what
         the day profile knows of the other is the least that each of them says.
+
+        `foresight` knows what past days say, for the end of the history that it came with.
         """
         raw = np.full((len(self.fitted), places.size), np.nan)
         if places.size == 0:
             return raw
-        features = read_features(past, places)
-        holiday = past.reaches_holiday(places)
+        foreseen = None
+        if foresight is not None and places.size == 1:
+            foreseen = foresight.at(past, int(places[0]), self._foresee)
+        if foreseen is None:
+            foreseen = self._foresee(past, places)
+        usual, calendar, bounds = foreseen[:N_COLUMNS], foreseen[_CALENDAR], foreseen[_BOUNDS:]
+        reaches_holiday, is_crossing = calendar > 0
+        features = read_features(past, places, usual)
+        n_foreseen = 0
         for line, expert in enumerate(self.fitted):
-            if expert is not None:
-                try:
-                    raw[line] = expert.bounds(past, features, places)
-                    if expert.needs_usual_day:
-                        raw[line, holiday] = np.nan
-                except Exception:  # noqa: BLE001 - one expert that fails must not fail the rest
-                    raw[line] = np.nan
+            if _foresees(expert):
+                raw[line] = bounds[n_foreseen]
+                n_foreseen += 1
+            elif expert is not None:
+                raw[line] = _said(expert.bounds, past, features, places)
+            if expert is not None and expert.needs_usual_day:
+                raw[line, reaches_holiday] = np.nan
         raw[~((raw >= 0) & (raw < np.inf))] = np.nan
-        return self._at_least_of_both_days(raw, past, places)
+        return self._at_least_of_both_days(raw, is_crossing) if is_crossing.any() else raw
 
-    def _at_least_of_both_days(
-        self, raw: FloatMatrix, past: Past, places: FloatVector
-    ) -> FloatMatrix:
+    def _foresee(self, past: Past, places: FloatVector) -> FloatMatrix:
+        """Return what rests on past days and the calendar: features, days, bounds; a line each."""
+        lines = [past.reaches_holiday(places), past.nights_into_holiday(places)]
+        lines += [
+            np.broadcast_to(_said(expert.foreseen, past, places), places.shape)
+            for expert in self.fitted
+            if _foresees(expert)
+        ]
+        return np.concatenate((read_usual(past, places), np.stack(lines)))
+
+    def _at_least_of_both_days(self, raw: FloatMatrix, is_crossing: BoolVector) -> FloatMatrix:
         """Return the bounds, those that reach into a day of another kind lifted to the profile.
 
         The last minutes tell of the day that they belong to; the peak of both is the higher one.
         """
-        crossing = past.nights_into_holiday(places) > 0
         profiles = [isinstance(expert, DayProfile) for expert in self.fitted]
-        if not crossing.any() or not any(profiles):
+        if not any(profiles):
             return raw
         least = np.fmax.reduce(raw[profiles], axis=0)
         lifted = np.where(np.isnan(raw), np.nan, np.fmax(raw, least))
-        return np.where(crossing, lifted, raw)
+        return np.where(is_crossing, lifted, raw)
+
+
+def _foresees(expert: FittedExpert | None) -> TypeGuard[Foreseeing]:
+    return isinstance(expert, Foreseeing)
+
+
+def _said(ask: Callable[..., FloatVector], *given: object) -> FloatVector | float:
+    try:
+        return ask(*given)
+    except Exception:  # noqa: BLE001 - one expert that fails must not fail the rest
+        return np.nan
 
 
 def learn(

@@ -31,6 +31,20 @@ class FittedExpert(Protocol):
         ...
 
 
+class Foreseeing:
+    """What a fitted expert inherits whose bounds are known hours ahead: they rest on past days.
+
+    On nothing less than a day before the place but the quarter of an hour around that and the
+    window after it; see `foresight`.
+    """
+
+    __slots__ = ()
+
+    def foreseen(self, past: Past, places: FloatVector) -> FloatVector:
+        """Return the raw bounds at `places`, (n,), which may lie ahead of the history."""
+        raise NotImplementedError
+
+
 class Expert(Protocol):
     """A way to bound the peak of the window ahead."""
 
@@ -94,7 +108,7 @@ class SameWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DayProfile:
+class DayProfile(Foreseeing):
     """The quantile of past peaks at the same time of day on days of the same kind.
 
     Kinds are working days and free ones (weekends, holidays); with fewer than two days of a
@@ -117,6 +131,10 @@ class DayProfile:
 
     def bounds(self, past: Past, features: Features, places: FloatVector) -> FloatVector:  # noqa: ARG002
         """Return the profile at the places."""
+        return self.foreseen(past, places)
+
+    def foreseen(self, past: Past, places: FloatVector) -> FloatVector:
+        """Return the same: it rests on past days alone."""
         stride = past.steps(300.0)
         n_side = int(self.around_seconds / (stride * past.history.step_seconds))
         around = stride * np.arange(-n_side, n_side + 1, dtype=np.float64)

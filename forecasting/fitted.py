@@ -12,6 +12,7 @@ from forecasting.experts import Expert
 from forecasting.fingerprints import Fingerprint, fingerprints, holds
 from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import Task
+from forecasting.foresight import Foresight
 from forecasting.lessons import LOOK_BACK_SECONDS
 from forecasting.localtime import DAY_SECONDS
 from forecasting.memory import Memory
@@ -19,13 +20,22 @@ from forecasting.origins import origins
 from forecasting.past import Past
 from forecasting.running import Running
 from forecasting.series import Series
-from forecasting.walk import CALIBRATION_SECONDS, Record, Walk, extended, read_record, scored
+from forecasting.walk import (
+    CALIBRATION_SECONDS,
+    Record,
+    Said,
+    Walk,
+    extended,
+    read_record,
+    scored,
+)
 
 
 class Stage(NamedTuple):
     """What a tick leaves for the next one."""
 
     running: Running
+    foresight: Foresight
     walk: Walk
     record: Record
 
@@ -133,12 +143,17 @@ class FittedMixture:
         history = history.between(self.begin_at, history.end_at)
         stage = self.memory.take(history)
         past = self._past(history, stage)
-        walk, record, raw, bounds = self._advanced(past, stage)
-        self.memory.keep(history, Stage(past.sums, walk, record))
-        if np.isnan(raw).all():
-            raw[0] = bounds[0] = newest
-        value, weights = record.mixed(self._asked(past), history.end_at, bounds)
-        return value, weights, self._method(raw)
+        foresight = stage.foresight if stage else Foresight()
+        walk, record, said = self._advanced(past, stage, foresight)
+        self.memory.keep(history, Stage(past.sums, foresight, walk, record))
+        if np.isnan(said.raw).all():
+            last = np.full(len(self.experts), np.nan)
+            last[0] = newest
+            said = Said(raw=last, bounds=last)
+        value, weights = record.answer(
+            said, history.end_at, self._asked(past), level=self.task.level
+        )
+        return value, weights, self._method(said.raw)
 
     def _past(self, history: Series, stage: Stage | None) -> Past:
         """Return the history as it is read, with sums only as far back as features need them."""
@@ -165,9 +180,9 @@ class FittedMixture:
         return replace(self.task, level=self.model.task.level)
 
     def _advanced(
-        self, past: Past, stage: Stage | None
-    ) -> tuple[Walk, Record, FloatVector, FloatVector]:
-        """Return walk and record at the end of the history, raw and corrected bounds there, (E,).
+        self, past: Past, stage: Stage | None, foresight: Foresight
+    ) -> tuple[Walk, Record, Said]:
+        """Return walk and record at the end of the history, and what was said there.
 
         All new origins are asked together with the present, which often is one of them.
         """
@@ -176,9 +191,10 @@ class FittedMixture:
         here = len(history) - 1.0
         new = origins(past, after_at=walk.last_at, until_at=history.end_at)
         is_origin = bool(new.size and new[-1] == here)
-        places = new if is_origin else np.append(new, here)
+        present = np.array([here])
+        places = new if is_origin else np.append(new, present) if new.size else present
         at = past.times(places)
-        raw = self.model.ask(past, places)
+        raw = self.model.ask(past, places, foresight)
         n_before, n_new = walk.at.size, new.size
         walk = walk.grown(at[:n_new], raw[:, :n_new], np.full((len(raw), n_new), np.nan))
         if record is None:
@@ -189,10 +205,9 @@ class FittedMixture:
             walk.bounds[:, n_before:] = record.correct(raw[:, :n_new], at[:n_new], asked)
         if record.at.size > n_before:  # after a pause, outcomes of new origins are known at once
             record = scored(record, walk, asked)
-        if is_origin and self.task.level == asked.task.level:
-            return walk, record, raw[:, -1], walk.bounds[:, -1].copy()
-        bounds = record.correct(raw[:, -1:], at[-1:], asked, level=self.task.level)
-        return walk, record, raw[:, -1], bounds[:, 0]
+        is_corrected = is_origin and self.task.level == asked.task.level
+        bounds = walk.bounds[:, -1] if is_corrected else None
+        return walk, record, Said(raw=raw[:, -1], bounds=bounds)
 
     @property
     def additive(self) -> BoolVector:

@@ -33,8 +33,10 @@ class LinearModel:
     def rises(self, features: FloatMatrix) -> FloatVector:
         """Return the bound over the level in logs, (n,), for features (n, k)."""
         design = _design(features, self.centre, self.scale)
-        raw = (design * self.coefficients).sum(axis=1)  # not @: its bits depend on the row count
-        return np.asarray(np.clip(raw, self.lowest, self.highest + RISE_MARGIN))
+        design *= self.coefficients
+        raw = np.add.reduce(design, axis=1)  # not @: its bits depend on the row count
+        lowest, highest = self.lowest, self.highest + RISE_MARGIN
+        return np.asarray(np.minimum(np.maximum(raw, lowest), highest), dtype=np.float64)
 
     def arrays(self) -> dict[str, FloatVector]:
         """Return all of it by name, see `forecasting.state`."""
@@ -93,6 +95,23 @@ def standard_columns(features: FloatMatrix) -> tuple[FloatVector, FloatVector]:
 
 
 def _design(features: FloatMatrix, centre: FloatVector, scale: FloatVector) -> FloatMatrix:
-    standard = np.where(np.isnan(features), 0.0, (features - centre) / scale)
-    standard = np.clip(standard, -_WIDEST_FEATURE, _WIDEST_FEATURE)
-    return np.concatenate((np.ones((len(features), 1)), standard), axis=1)
+    design = np.empty((len(features), features.shape[1] + 1))
+    design[:, 0] = 1.0
+    standard_rows(features, centre, scale, widest=_WIDEST_FEATURE, out=design[:, 1:])
+    return design
+
+
+def standard_rows(
+    features: FloatMatrix,
+    centre: FloatVector,
+    scale: FloatVector,
+    *,
+    widest: float,
+    out: FloatMatrix | None = None,
+) -> FloatMatrix:
+    """Return features in deviations from the mean, at most `widest`; what is not known is zero."""
+    standard = np.subtract(features, centre, out=out)
+    standard /= scale
+    np.copyto(standard, 0.0, where=np.isnan(standard))
+    np.maximum(standard, -widest, out=standard)
+    return np.minimum(standard, widest, out=standard)

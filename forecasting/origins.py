@@ -12,6 +12,7 @@ from forecasting.past import Past
 from forecasting.windows import drifting_steps
 
 SPACING_SECONDS = 600.0
+_NONE = np.empty(0)
 
 
 def origins(past: Past, *, after_at: float, until_at: float) -> FloatVector:
@@ -20,7 +21,9 @@ def origins(past: Past, *, after_at: float, until_at: float) -> FloatVector:
     others = drifting(past, after_at=after_at, until_at=until_at)
     if others.size == 0:
         return round_ones
-    return np.union1d(round_ones, others) if round_ones.size else others
+    if round_ones.size == 0:
+        return others
+    return np.union1d(round_ones, others)
 
 
 def round_minutes(past: Past, *, after_at: float, until_at: float) -> FloatVector:
@@ -42,4 +45,6 @@ def _spaced(past: Past, stride: int, *, after_at: float, until_at: float) -> Flo
     after = max(after_at, past.history.start_at - 0.5 * step)
     first = int(after / step // stride) + 1
     last = int((until_at / step + 1e-9) // stride)
+    if first > last:
+        return _NONE
     return np.arange(first, last + 1, dtype=np.float64) * stride - start

@@ -5,18 +5,19 @@ a fit run the same code at the cost of what they ask.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from forecasting.arrays import BoolVector, FloatMatrix, FloatVector
+from forecasting.arrays import BoolVector, FloatMatrix, FloatVector, IndexVector
 from forecasting.forecaster import Task
 from forecasting.localtime import day_number, falls_on_weekend, same_clock_times
 from forecasting.running import LEVEL_SECONDS, Running
 from forecasting.series import Series
 from forecasting.windows import MIN_OBSERVED_RATIO, n_steps, trailing_maximum, window_peak
 
+TRAIL_SECONDS = 10_800.0  # the longest of the short maxima
 STALE_SECONDS = 3600.0  # a level older than this says nothing about the next minutes
 LOG_OFFSET_RATIO = 0.02  # of the mean demand: keeps the logarithm of a quiet minute finite
 
@@ -49,6 +50,7 @@ class Past:
         """Grid points in the window ahead."""
         return n_steps(self.task.horizon_seconds, self.history.step_seconds)
 
+    _trail: tuple[int, FloatVector] | None = field(default=None, init=False, repr=False)
     running: Running | None = None  # from an earlier stage of the history, if there is one
 
     @cached_property
@@ -79,6 +81,10 @@ class Past:
     def steps(self, seconds: float) -> int:
         """Return how many grid points cover `seconds`."""
         return n_steps(seconds, self.history.step_seconds)
+
+    def n_points(self, lengths: tuple[float, ...]) -> IndexVector:
+        """Return how many grid points cover each of some lengths in seconds."""
+        return _lengths(lengths, self.history.step_seconds)
 
     def logs(self, values: FloatVector) -> FloatVector:
         """Return ``log(values + offset)``."""
@@ -139,8 +145,19 @@ class Past:
         if not 0 <= place < len(self.history):  # a stale end is NaN, and in no range
             return np.asarray(np.fmax.reduce(self.window(np.array([place]), n_window), axis=-1))
         last = int(place) + 1
+        if n_window <= self.steps(TRAIL_SECONDS):
+            trail = self.trail(int(place))
+            return trail[min(n_window, trail.size) - 1 :][:1]
         part = self.history.values[max(0, last - n_window) : last]
         return np.asarray(np.fmax.reduce(part, keepdims=True))
+
+    def trail(self, place: int) -> FloatVector:
+        """Return the maxima of the last 1, 2, ... points up to one place, for three hours."""
+        if self._trail is None or self._trail[0] != place:
+            first = max(0, place + 1 - self.steps(TRAIL_SECONDS))
+            maxima = np.fmax.accumulate(self.history.values[first : place + 1][::-1])
+            object.__setattr__(self, "_trail", (place, maxima))
+        return self._trail[1]  # type: ignore[index]
 
     def peak(self, places: FloatVector) -> FloatVector:
         """Return the largest observation in the window after each place.
@@ -238,6 +255,13 @@ class Past:
         """Return the peaks after `at_places` that were already known at `now`, else NaN."""
         known = at_places + self.n_horizon <= now
         return np.where(known, self.peak(at_places), np.nan)
+
+
+@lru_cache(maxsize=64)
+def _lengths(lengths: tuple[float, ...], step_seconds: float) -> IndexVector:
+    found = np.array([n_steps(seconds, step_seconds) for seconds in lengths], dtype=np.intp)
+    found.setflags(write=False)
+    return found
 
 
 def first_known(candidates: Sequence[FloatVector]) -> FloatVector:

@@ -5,6 +5,8 @@ read different stretches of the same days get the same bits. It also keeps them 
 little is lost when two are subtracted.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from forecasting.arrays import FloatMatrix, FloatVector, IndexVector
@@ -24,6 +26,7 @@ class DaySums:
         self._step = step_seconds
         self._first = start_at
         self._room = np.zeros((n_terms, 1))
+        self._day: tuple[int, int, int] = (0, 0, 0)  # where a day, its eve and the next one begin
         self.n = 0
 
     def extend(self, terms: FloatMatrix) -> None:
@@ -43,13 +46,49 @@ class DaySums:
             begin = end
         self.n = n
 
-    def windows(self, ends: FloatVector, n_windows: IndexVector) -> FloatMatrix:
+    def append(self, terms: Sequence[float]) -> None:
+        """Add one point's terms: what `extend` does, for a tick."""
+        n = self.n
+        self._make_room(n + 1)
+        sums = self._room
+        sums[:, n] = terms
+        if n > self._day_of(n)[1]:
+            sums[:, n] += sums[:, n - 1]
+        self.n = n + 1
+
+    def windows_at(self, end: int, n_windows: IndexVector) -> FloatMatrix:
+        """Return the sums over each of `n_windows` (m,) points up to one `end`, (n_terms, m).
+
+        What `windows` gives, for a tick.
+        """
+        sums = self._room
+        eve, begin, _ = self._day_of(end)
+        before = np.maximum(end - n_windows, -1)
+        earlier = sums.take(before, axis=1)
+        total = sums[:, end, None] - np.where(before >= begin, earlier, 0.0)
+        crosses = before + 1 < begin
+        if crosses.any():
+            head = np.where(before >= eve, earlier, 0.0)
+            total += np.where(crosses, sums[:, max(begin - 1, 0), None] - head, 0.0)
+        return total
+
+    def _day_of(self, place: int) -> tuple[int, int, int]:
+        """Return where the day before that of `place`, its own and the next one begin."""
+        if not self._day[1] <= place < self._day[2]:
+            day = np.floor((self._first + place * self._step) / DAY_SECONDS)
+            eve, begin, following = self._begin_of(day + np.array([-1.0, 0.0, 1.0])).tolist()
+            self._day = (eve, begin, following)
+        return self._day
+
+    def windows(
+        self, ends: FloatVector, n_windows: IndexVector, *, n_terms: int | None = None
+    ) -> FloatMatrix:
         """Return the sums over the `n_windows` points up to `ends`, (n_terms, ...).
 
         `n_windows` and `ends` broadcast; what lies before the first point counts nothing. An end
-        must be a whole number in [0, n).
+        must be a whole number in [0, n). Of the first `n_terms` terms, all unless said otherwise.
         """
-        sums = self._room
+        sums = self._room[:n_terms]
         if ends.shape != n_windows.shape:
             ends = np.broadcast_to(ends, np.broadcast_shapes(ends.shape, n_windows.shape))
         last = ends.astype(np.intp)

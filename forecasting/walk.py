@@ -6,6 +6,7 @@ on the raw ones of three days, a weight on the corrected ones of three.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from forecasting.past import Past
 from forecasting.scores import pinball_each
 
 CALIBRATION_SECONDS = 3 * 86_400.0  # how long an outcome corrects bounds
-WEIGHING_SECONDS = 3 * 86_400.0  # how long it weighs experts
+WEIGHING_SECONDS = CALIBRATION_SECONDS  # how long it weighs experts: `answer` counts for both
 WALK_SECONDS = CALIBRATION_SECONDS + WEIGHING_SECONDS
 LARGEST_SECONDS = 14 * 86_400.0  # of the cap on a corrected bound
 HALF_LIFE_SECONDS = 86_400.0  # of a loss in the weights
@@ -95,6 +96,13 @@ def walked(
     return grown
 
 
+class Said(NamedTuple):
+    """The raw bounds of one time, (E,), not all NaN, and corrected where that is done."""
+
+    raw: FloatVector
+    bounds: FloatVector | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """Origins whose outcome is known: `at`, `peaks` (n,), and what experts' bounds were worth.
@@ -103,6 +111,7 @@ class Record:
     """
 
     at: FloatVector
+    minute: FloatVector  # seconds since the last full ten minutes, (n,)
     peaks: FloatVector
     residuals: Residuals
     bounds: FloatMatrix
@@ -117,42 +126,46 @@ class Record:
         """
         age = now[:, None] - self.at
         known = (age >= window_seconds(past)) & (age <= window)
-        unlike = np.abs(age % ROUND_SECONDS) >= 0.5 * past.history.step_seconds
-        return np.where(unlike, OTHER_MINUTE_WEIGHT, 1.0) * known
+        later = (now % ROUND_SECONDS)[:, None] - self.minute
+        alike = (later >= 0.0) & (later < 0.5 * past.history.step_seconds)
+        return np.where(alike, 1.0, OTHER_MINUTE_WEIGHT) * known
 
-    def correct(
-        self, raw: FloatMatrix, now: FloatVector, past: Past, *, level: float | None = None
-    ) -> FloatMatrix:
-        """Return the bounds `raw` (E, m) of the times `now` (m,), corrected, (E, m).
-
-        For the level of the task unless another `level` is asked for.
-        """
+    def correct(self, raw: FloatMatrix, now: FloatVector, past: Past) -> FloatMatrix:
+        """Return the bounds `raw` (E, m) of the times `now` (m,), corrected, (E, m)."""
         places = np.rint((now - past.history.start_at) / past.history.step_seconds)
         largest = past.maximum(places, LARGEST_SECONDS)
         counts = self.counts(now, past, CALIBRATION_SECONDS)
-        wanted = past.task.level if level is None else level
-        return self.residuals.correct(raw, counts, largest, level=wanted)
+        return self.residuals.correct(raw, counts, largest, level=past.task.level)
 
-    def mixed(self, past: Past, now: float, bounds: FloatVector) -> tuple[float, FloatVector]:
-        """Return the mixed bound at `now` from corrected `bounds` (E,), and the weights (E,).
+    def answer(
+        self, said: Said, now: float, past: Past, *, level: float
+    ) -> tuple[float, FloatVector]:
+        """Return the mixed bound at `now` for a level, and what each expert counts in it, (E,).
 
-        Mixed in logarithms; NaN without any bound.
+        Mixed in logarithms. Weights and lift are those of the task's level.
         """
-        usable = ~np.isnan(bounds)
-        if not usable.any():
-            return float("nan"), np.zeros(bounds.size)
-        counts = self.counts(np.array([now]), past, WEIGHING_SECONDS)[0]
-        discount = counts * np.exp2(-(now - self.at) / HALF_LIFE_SECONDS)
-        use = discount > 0  # sums over the same outcomes, whatever else the record holds
-        weights = mixture_weights(self.losses[:, use], discount[use], usable)
-        lift = self._lift(past, weights, counts * np.exp2(-(now - self.at) / LIFT_SECONDS))
+        counts, bounds = self.counts(np.array([now]), past, WEIGHING_SECONDS), said.bounds
+        if bounds is None:
+            place = np.rint((now - past.history.start_at) / past.history.step_seconds)
+            largest = past.maximum(np.array([place]), LARGEST_SECONDS)
+            raw = said.raw[:, None]
+            bounds = self.residuals.correct(raw, counts, largest, level=level)[:, 0]
+        usable, counts = ~np.isnan(bounds), counts[0]
+        # Sums over the same outcomes, whatever else the record holds: a stretch of it, by age.
+        n_use = int(np.count_nonzero(counts))
+        first = int((counts > 0).argmax()) if n_use else 0
+        use = slice(first, first + n_use)
+        age, counts = now - self.at[use], counts[use]
+        discount = counts * np.exp2(-age / HALF_LIFE_SECONDS)
+        weights = mixture_weights(np.ascontiguousarray(self.losses[:, use]), discount, usable)
+        lift = self._lift(past, weights, use, counts * np.exp2(-age / LIFT_SECONDS))
         logs = past.logs(np.where(usable, bounds, 0.0))
         mean, lifted = (np.exp(weights @ logs + more) - past.offset for more in (0.0, lift))
         # A ratio seen from a bound near zero, times a busy level, was 100 times what ever came.
         largest = past.maximum(np.array([len(past.history) - 1.0]), LARGEST_SECONDS)[0]
         return max(0.0, float(min(lifted, np.fmax(largest, mean)))), weights
 
-    def _lift(self, past: Past, weights: FloatVector, discount: FloatVector) -> float:
+    def _lift(self, past: Past, weights: FloatVector, use: slice, discount: FloatVector) -> float:
         """Return by how much, in logarithms, to lift a mixture that held too seldom of late.
 
         Each expert is calibrated over days; where demand drifts within hours all of them lag
@@ -162,13 +175,12 @@ class Record:
         carries no bound beyond the largest demand seen, see `mixed`.
         """
         has_say = weights > 0
-        use = discount > 0
-        bounds = self.bounds[np.ix_(has_say, use)]
+        bounds = self.bounds[:, use][has_say]
         lacked = past.logs(self.peaks[use]) - weights[has_say] @ past.logs(bounds)
         known = ~np.isnan(lacked)
         if np.count_nonzero(known) < MIN_LIFT_OUTCOMES:
             return 0.0
-        lacked, count = lacked[known], discount[use][known]
+        lacked, count = lacked[known], discount[known]
         held = float(count[lacked <= 0].sum() / count.sum())
         if held >= past.task.level - LIFT_SLACK:
             return 0.0
@@ -182,7 +194,14 @@ def read_record(walk: Walk, past: Past, is_additive: BoolVector) -> Record:
     said = residuals(walk.raw[:, :n], peaks, offset=past.offset, is_additive=is_additive)
     bounds = walk.bounds[:, :n]
     losses = pinball_each(peaks, bounds, level)
-    return Record(at=walk.at[:n], peaks=peaks, residuals=said, bounds=bounds, losses=losses)
+    return Record(
+        at=walk.at[:n],
+        minute=walk.at[:n] % ROUND_SECONDS,
+        peaks=peaks,
+        residuals=said,
+        bounds=bounds,
+        losses=losses,
+    )
 
 
 def extended(record: Record, walk: Walk, past: Past) -> Record:
@@ -198,6 +217,7 @@ def extended(record: Record, walk: Walk, past: Past) -> Record:
     losses = pinball_each(peaks, bounds[:, n:], past.task.level)
     return Record(
         at=walk.at[:n_known],
+        minute=walk.at[:n_known] % ROUND_SECONDS,
         peaks=np.concatenate((record.peaks, peaks)),
         residuals=said,
         bounds=bounds,

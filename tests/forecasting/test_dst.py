@@ -111,7 +111,7 @@ def test_demand_by_the_absolute_clock_is_met_once_a_day_has_shown_it(
     hour_early = history.between(history.start_at, due.timestamp() - 3600)
     fitted = default_forecaster().fit(hour_early, asked)
     assert fitted.forecast(hour_early).value < 0.5 * HIGH
-    assert fitted.forecast(known).value > 0.9 * HIGH
+    assert fitted.forecast(known).value > 0.8 * HIGH
     assert fitted.weights(known)["absolute-profile"] > 0  # type: ignore[attr-defined]
 
 
