@@ -113,5 +113,8 @@ def cost_goals(scores: Scores, method: str = OURS) -> list[Goal]:
     fit, tick = scores.costs(method)
     return [
         Goal(name="refit, s per series, horizon and level", values=[fit], limits=[0.06]),
-        Goal(name="tick, ms (median)", values=[1000 * tick], limits=[1.0], form=".2f"),
+        # The goal on a tick is one on its p99 minute by minute: `forecast_cost.py` judges it.
+        Goal(
+            name="a tick after ten minutes, ms", values=[1000 * tick], limits=[np.nan], form=".2f"
+        ),
     ]

@@ -62,7 +62,7 @@ class DayModel:
                 raw[line] = bounds[n_foreseen]
                 n_foreseen += 1
             elif expert is not None:
-                raw[line] = _said(expert.bounds, past, features, places)
+                raw[line] = _said(expert.bounds, places, past, features)
             if expert is not None and expert.needs_usual_day:
                 raw[line, reaches_holiday] = np.nan
         raw[~((raw >= 0) & (raw < np.inf))] = np.nan
@@ -72,9 +72,7 @@ class DayModel:
         """Return what rests on past days and the calendar: features, days, bounds; a line each."""
         lines = [past.reaches_holiday(places), past.nights_into_holiday(places)]
         lines += [
-            np.broadcast_to(_said(expert.foreseen, past, places), places.shape)
-            for expert in self.fitted
-            if _foresees(expert)
+            _said(expert.foreseen, places, past) for expert in self.fitted if _foresees(expert)
         ]
         return np.concatenate((read_usual(past, places), np.stack(lines)))
 
@@ -95,11 +93,14 @@ def _foresees(expert: FittedExpert | None) -> TypeGuard[Foreseeing]:
     return isinstance(expert, Foreseeing)
 
 
-def _said(ask: Callable[..., FloatVector], *given: object) -> FloatVector | float:
+def _said(ask: Callable[..., FloatVector], places: FloatVector, *given: object) -> FloatVector:
+    """Return what an expert says, (n,); NaN from one that fails, so that the rest go on."""
+    said = np.full(places.size, np.nan)
     try:
-        return ask(*given)
+        said[:] = ask(*given, places)
     except Exception:  # noqa: BLE001 - one expert that fails must not fail the rest
-        return np.nan
+        said[:] = np.nan
+    return said
 
 
 def learn(

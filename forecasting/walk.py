@@ -145,9 +145,8 @@ class Record:
         Mixed in logarithms. Weights and lift are those of the task's level.
         """
         counts, bounds = self.counts(np.array([now]), past, WEIGHING_SECONDS), said.bounds
+        largest = past.maximum(np.array([len(past.history) - 1.0]), LARGEST_SECONDS)
         if bounds is None:
-            place = np.rint((now - past.history.start_at) / past.history.step_seconds)
-            largest = past.maximum(np.array([place]), LARGEST_SECONDS)
             raw = said.raw[:, None]
             bounds = self.residuals.correct(raw, counts, largest, level=level)[:, 0]
         usable, counts = ~np.isnan(bounds), counts[0]
@@ -162,8 +161,7 @@ class Record:
         logs = past.logs(np.where(usable, bounds, 0.0))
         mean, lifted = (np.exp(weights @ logs + more) - past.offset for more in (0.0, lift))
         # A ratio seen from a bound near zero, times a busy level, was 100 times what ever came.
-        largest = past.maximum(np.array([len(past.history) - 1.0]), LARGEST_SECONDS)[0]
-        return max(0.0, float(min(lifted, np.fmax(largest, mean)))), weights
+        return max(0.0, float(min(lifted, np.fmax(largest[0], mean)))), weights
 
     def _lift(self, past: Past, weights: FloatVector, use: slice, discount: FloatVector) -> float:
         """Return by how much, in logarithms, to lift a mixture that held too seldom of late.
@@ -172,7 +170,7 @@ class Record:
         together. The present mixture is laid over the bounds of the last hours: where it did not
         hold as often as it says, half of what it lacked is added. Like adaptive conformal
         inference (Gibbs & Candes 2021) this follows the coverage online, but one-sided; and it
-        carries no bound beyond the largest demand seen, see `mixed`.
+        carries no bound beyond the largest demand seen, see `answer`.
         """
         has_say = weights > 0
         bounds = self.bounds[:, use][has_say]
