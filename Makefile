@@ -16,7 +16,7 @@ PROTO_TOOLS := grpcio-tools==1.76.0
 PYTEST_WORKERS := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parts demo test test-serving test-cluster cluster check lint format types imports proto proto-check golden bench bench-forecast constraints clean
+.PHONY: help setup parts demo test test-serving test-cluster cluster check lint format types imports proto proto-check golden bench bench-forecast bench-load constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,10 @@ bench-forecast: $(STAMP) ## Prewarm's forecasts against the rivals', table and p
 	@VIRTUAL_ENV=$(abspath $(BENCH)) $(UV) pip install --quiet --constraint benchmarks/constraints.txt --editable '.[benchmark]'
 	$(BENCH)/bin/python benchmarks/forecast.py $(BENCH_FLAGS)
 	$(BENCH)/bin/python benchmarks/forecast_plot.py
+
+bench-load: $(SERVING_STAMP) ## weights into host memory beside Run:ai, fastsafetensors and safetensors; 2 GiB of disk
+	@VIRTUAL_ENV=$(abspath $(SERVING)) $(UV) pip install --quiet fastsafetensors==0.5.0 runai-model-streamer==0.17.0 runai-model-streamer-s3==0.17.1
+	$(SERVING)/bin/python benchmarks/load.py $(BENCH_FLAGS)
 
 constraints: ## pin the versions that the tests run with, anew
 	$(UV) pip compile --quiet --universal --no-header --no-annotate --upgrade --extra dev pyproject.toml --output-file constraints.txt

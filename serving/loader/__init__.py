@@ -1,6 +1,6 @@
 """A loader that streams safetensors weights from disk, HTTP, S3 or GCS into a model.
 
-The whole of it in six lines (`docs/loader.md` explains each setting):
+The whole of it in six lines (`settings.py` explains each setting):
 
     from serving.loader.checkpoint import open_checkpoint   # no torch is imported by this
     from serving.loader.settings import Settings
