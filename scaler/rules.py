@@ -75,6 +75,30 @@ def hold_while_starting(replicas: int, context: Context) -> int:
     return max(replicas, min(held, fleet.ready + fleet.starting))
 
 
+def hold_until_fitted(replicas: int, context: Context) -> int:
+    """After a start, ask for no fewer replicas than run until the first fit is over.
+
+    Without a model the answer is demand's alone. What runs may have been asked for on a forecast,
+    by this scaler before it ended or by the one beside it: KEDA was handed 20, 17, 20, 17 by two of
+    which one had come back in mid-rise.
+    """
+    if not context.seen.is_fit_pending or not context.predicts or not context.is_fresh:
+        return replicas
+    before, most = _asked_before(context), context.limit
+    if context.params.max_capacity_buffer is not None:
+        most = max(most, _raised_before(context))
+    return max(replicas, min(before, most))
+
+
+def _asked_before(context: Context) -> int:
+    """Return what runs, or what was answered if that still counts.
+
+    An answer was made for its lead time ahead; later than that it says nothing of now.
+    """
+    runs = 0 if context.fleet is None else context.fleet.wanted
+    return max(runs, context.trail.lately(context.seen.as_of, context.lead_seconds) or 0)
+
+
 def limit_scale_down(replicas: int, context: Context) -> int:
     """Shrink no faster than scaleDownLimit."""
     pace, as_of = context.params.scale_down_limit, context.seen.as_of
@@ -125,9 +149,21 @@ def ceiling(replicas: int, context: Context) -> int:
     if replicas <= context.limit:
         return replicas
     limit, is_raised = context.limit, context.params.max_capacity_buffer is not None
-    if is_raised and not context.is_fresh:  # it was asked for on a forecast that is lost
-        limit = max(limit, context.state.last_good_replicas or 0)
+    if is_raised:
+        limit = max(limit, _raised_before(context))
     return min(replicas, limit)
+
+
+def _raised_before(context: Context) -> int:
+    """Return how far an earlier forecast had raised the ceiling, which is lost or not back yet."""
+    if not context.is_fresh:
+        return context.state.last_good_replicas or 0
+    if not context.seen.is_fit_pending or not context.predicts:
+        return 0
+    before, fleet = _asked_before(context), context.fleet
+    if fleet is None or fleet.max_replicas is None:
+        return before
+    return min(before, fleet.max_replicas)
 
 
 def pass_tolerance(replicas: int, context: Context) -> int:
@@ -156,6 +192,7 @@ RULES: tuple[Rule, ...] = (
     keep_needed_again,
     hold_against_noise,
     hold_while_starting,
+    hold_until_fitted,
     limit_scale_down,
     answer_stale,
     hold_fleet_unknown,

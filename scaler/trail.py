@@ -29,6 +29,16 @@ class Trail:
             return self.last[1]
         return self.before[-1][1] if self.before else None
 
+    def lately(self, as_of: float, within_seconds: float) -> int | None:
+        """Return the last answer before `as_of`, None when it was given longer ago than that."""
+        if self.last is not None and self.last[0] < as_of:
+            at, replicas = self.last
+        elif self.before:
+            at, replicas = self.before[-1]
+        else:
+            return None
+        return replicas if as_of - at <= within_seconds else None
+
     def highest(self, since: float, as_of: float) -> int | None:
         """Return the largest answer before `as_of` that was in force after `since`."""
         best = self.last[1] if self.last is not None and self.last[0] < as_of else None

@@ -85,6 +85,7 @@ class Seen:
     fleet: Fleet | None = None  # None where the cluster doesn't tell of it
     lead_time: LeadTime | None = None  # as the cluster shows it, used or not
     lead_seconds: float | None = None  # the one in use; None: the trigger's
+    is_fit_pending: bool = False  # the first fit since a start is not over
     carried: Carried | None = None
 
 

@@ -128,6 +128,10 @@ def _starting(step: Step, seen: Seen, _params: TargetParams) -> str:
     return f"{seen.fleet.starting} still start beside {seen.fleet.ready} ready: {step.after} stay."
 
 
+def _until_fitted(step: Step, _seen: Seen, _params: TargetParams) -> str:
+    return f"The first fit since a start is not over: {step.after} stay, not {step.before}."
+
+
 def _pace(step: Step, _seen: Seen, params: TargetParams) -> str:
     limit = params.scale_down_limit
     if limit is None:
@@ -155,6 +159,7 @@ MOVED: dict[str, Callable[[Step, Seen, TargetParams], str]] = {
     "keep_needed_again": _needed_again,
     "hold_against_noise": _noise,
     "hold_while_starting": _starting,
+    "hold_until_fitted": _until_fitted,
     "limit_scale_down": _pace,
     "scheduled_floor": _scheduled,
     "hold_fleet_unknown": _fleet_unknown,

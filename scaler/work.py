@@ -27,6 +27,10 @@ from scaler.types import Carried, Evidence, Floor, PolicyState, Seen
 
 DAY_SECONDS = 86_400.0
 
+# How long a first fit may be waited for. After a restart of a thousand targets the last one is
+# fitted after some minutes; a fit that hangs must not hold a fleet for ever.
+FIRST_FIT_SECONDS = 900.0
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -69,6 +73,8 @@ class Work:
     learn: asyncio.Task[None] | None = None
     # The last fit's boundary, what was read then, and the lead time that it was made for.
     fitted: tuple[float, bool, int, float] | None = None
+    is_first_fit_over: bool = False  # of both windows, well or not
+    first_fit_due_at: float | None = None  # as of the first look
     drift_fitted_at: float = float("-inf")  # as of the last fit that a drift asked for
     lead_time: LeadTime | None = None  # as measured; kept while the cluster doesn't answer
     lead_rests_on: tuple[Starts, Pace, int, int] | None = None
@@ -81,6 +87,18 @@ class Work:
         """Forget the model, whose process has died: the next tick fits anew."""
         self.model = self.told = self.fitted = None
         self.ahead = Ahead()
+        self.is_first_fit_over, self.first_fit_due_at = False, None
+
+    def is_fit_pending(self, as_of: float) -> bool:
+        """Whether the first fit is still to come or under way: a forecast, or a part of it, lacks.
+
+        A model of an earlier run tells of the lead window alone, so it doesn't end the wait.
+        """
+        if self.is_first_fit_over:
+            return False
+        if self.first_fit_due_at is None:
+            self.first_fit_due_at = as_of
+        return as_of - self.first_fit_due_at <= FIRST_FIT_SECONDS
 
     def is_fitting(self) -> bool:
         """Whether a fit is under way."""

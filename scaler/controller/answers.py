@@ -52,7 +52,11 @@ class Answers:
             )
             fleet = target.view.fleet if target.view is not None else None
             seen = replace(
-                seen, fleet=fleet, lead_time=work.lead_time, lead_seconds=work.lead_seconds
+                seen,
+                fleet=fleet,
+                lead_time=work.lead_time,
+                lead_seconds=work.lead_seconds,
+                is_fit_pending=work.is_fit_pending(as_of),
             )
             self._publish(target, work, self._books.evidence(target, work.trigger, seen))
 

@@ -1,9 +1,14 @@
 """Which objects the cluster tells of, and what it told."""
 
+import asyncio
+from time import perf_counter
+
 from scaler.board import Board, Target
 from scaler.ports import Clock, Cluster
 from scaler.settings import ControllerSettings
 from scaler.work import Work
+
+LOOK_AGAIN_SECONDS = 0.05
 
 
 class Following:
@@ -30,6 +35,21 @@ class Following:
         for name in self._followed - on_board:
             self._followed.discard(name)
             self._cluster.forget(*name)
+
+    async def first_look(self, target: Target, within_seconds: float) -> None:
+        """Wait for the cluster's first word of the object, for a moment.
+
+        Reading demand takes less time than the first list of a namespace. Without the fleet, the
+        first answer after a start would be demand's alone, and could be lower than what runs.
+        """
+        if self._cluster is None:
+            return
+        until = perf_counter() + within_seconds
+        while perf_counter() < until:
+            view = self._cluster.look(target.key.namespace, target.key.name)
+            if view is not None and view.fleet is not None:
+                return
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     def look(self, target: Target, work: Work) -> None:
         """Take in what the cluster tells; it may have told nothing yet."""

@@ -118,15 +118,18 @@ class Models:
             if self._keeps_models and (payload := await self._forecasts.save(model)) is not None:
                 self._books.keep_model(target, form=FORMAT, payload=payload)
             note_gains(target, names(target), model.gains)
-            await conclude(target, work)
             ahead = task_ahead(task, work.trigger.params, lead_seconds)
+            work.is_first_fit_over |= ahead is None
+            await conclude(target, work)
             if ahead is not None:
                 await self._fit_on(forecaster, past, ahead, work.ahead)
+                work.is_first_fit_over = True
                 await conclude(target, work)
         except WorkerLost:
             work.fitted = None  # not this target's fault: the next tick tries again
             self._telemetry.failures.inc()
         except Exception:
+            work.is_first_fit_over = True
             logger.exception("fit failed", extra=names(target))
             self._telemetry.failures.inc()
 

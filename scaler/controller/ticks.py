@@ -19,6 +19,9 @@ from scaler.work import Work
 
 logger = logging.getLogger(__name__)
 
+# From the start of a target's first tick on; the rest of it must end within `FIRST_LOOK_SECONDS`.
+FLEET_WITHIN_SECONDS = 0.5
+
 
 class Ticks:
     """Runs ticks. What takes longer than one is spawned and concludes by itself."""
@@ -49,6 +52,9 @@ class Ticks:
                 await self._answers.recall(target, work, as_of)
             await self._gather(target, work, as_of, is_first=is_first)
             work.as_of = as_of
+            if is_first:
+                patience = FLEET_WITHIN_SECONDS - (perf_counter() - started_at)
+                await self._following.first_look(target, patience)
             self._following.look(target, work)
             await self._models.restore(target, work)
             if not is_first:

@@ -120,6 +120,7 @@ def stories(draw: st.DrawFn) -> list[Seen]:
                 fleet=draw(fleets),
                 floors=draw(floors_drawn),
                 carried=draw(carried_drawn),
+                is_fit_pending=draw(st.booleans()),
             )
         )
     return seens
@@ -134,6 +135,8 @@ def ceiling_of(params: TargetParams, seen: Seen, decision: Decision, held: int) 
             limit = max(limit, ceil(round(needed * (1 + params.max_capacity_buffer), 9)))
         elif seen.evidence is not Evidence.FRESH:
             limit = max(limit, held)
+        if seen.evidence is Evidence.FRESH and seen.is_fit_pending:  # it had risen before
+            limit = max(limit, held, 0 if seen.fleet is None else seen.fleet.wanted)
     return limit
 
 
@@ -178,6 +181,76 @@ def test_missing_data_never_lowers_what_runs(
             bound = seen.fleet.max_replicas
             most = params.max_replicas if bound is None else min(bound, params.max_replicas)
             assert decision.replicas >= min(seen.fleet.wanted, most)
+
+
+@given(stories(), params_drawn, st.booleans())
+def test_until_the_first_fit_nothing_that_runs_or_was_just_asked_for_is_given_up(
+    seens: list[Seen], params: TargetParams, has_cluster: bool  # noqa: FBT001 - given by hypothesis
+) -> None:
+    params = replace(params, mode=Mode.PREDICT)
+    waiting = [replace(seen, is_fit_pending=True, evidence=Evidence.FRESH) for seen in seens]
+    if not has_cluster:
+        waiting = [replace(seen, fleet=None) for seen in waiting]
+    held = 0
+    for seen, decision in zip(waiting, run(params, waiting), strict=True):
+        runs = held if seen.fleet is None else max(held, seen.fleet.wanted)
+        bound = None if seen.fleet is None else seen.fleet.max_replicas
+        most = params.max_replicas if bound is None else min(bound, params.max_replicas)
+        assert decision.replicas >= min(runs, most)
+        held = decision.replicas
+
+
+@given(seens=stories(), params=params_drawn)
+def test_a_wait_for_the_first_fit_never_takes_a_replica_away(
+    seens: list[Seen], params: TargetParams
+) -> None:
+    params = replace(params, hpa_tolerance=0.0, hpa_scale_down_tolerance=0.0)
+    state = PolicyState()
+    for seen in seens:
+        fitted = decide(state, replace(seen, is_fit_pending=False), params)[1]
+        state, decision = decide(state, replace(seen, is_fit_pending=True), params)
+        assert decision.replicas >= fitted.replicas
+        assert decision.reactive_replicas == fitted.reactive_replicas or params.mode is Mode.OBSERVE
+
+
+@pytest.mark.parametrize(
+    ("mode", "fleet", "age", "want", "why"),
+    [
+        (Mode.PREDICT, 9, None, 9, "nine run"),
+        (Mode.OBSERVE, 9, None, 4, "observing, demand alone counts anyway"),
+        (Mode.PREDICT, None, 330.0, 7, "seven were answered a lead time ago"),
+        (Mode.PREDICT, None, 331.0, 4, "an answer says nothing of what is beyond its lead time"),
+        (Mode.PREDICT, 9, 60.0, 9, "the larger of both"),
+        (Mode.PREDICT, 50, None, 40, "never above the ceiling"),
+    ],
+)
+def test_what_is_held_until_the_first_fit(
+    mode: Mode, fleet: int | None, age: float | None, want: int, why: str
+) -> None:
+    runs = None if fleet is None else Fleet(at=0.0, wanted=fleet, ready=fleet)
+    seen = seen_of(1_000.0, 40.0, fleet=runs, is_fit_pending=True)
+    trail = Trail() if age is None else Trail(last=(1_000.0 - age, 7))
+    decision = decide(PolicyState(predicted=trail), seen, replace(PARAMS, mode=mode))[1]
+    assert decision.replicas == want, why
+
+
+@pytest.mark.parametrize(
+    ("wanted", "bound", "want", "why"),
+    [
+        (55, None, 55, "the forecast that raised it is not back yet"),
+        (55, 52, 52, "the object's maxReplicaCount holds all the same"),
+        (None, None, 40, "nothing tells that it had risen"),
+    ],
+)
+def test_a_ceiling_that_had_risen_stays_until_the_first_fit(
+    wanted: int | None, bound: int | None, want: int, why: str
+) -> None:
+    fleet = None
+    if wanted is not None:
+        fleet = Fleet(at=0.0, wanted=wanted, ready=wanted, max_replicas=bound)
+    seen = seen_of(0.0, 450.0, fleet=fleet, is_fit_pending=True)
+    params = replace(PARAMS, max_capacity_buffer=0.1)
+    assert decide(PolicyState(), seen, params)[1].replicas == want, why
 
 
 @pytest.mark.parametrize(

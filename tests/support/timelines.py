@@ -65,6 +65,7 @@ class Target:
             fleet=_fleet(given, as_of),
             lead_time=None if lead is None else _lead_time(lead),
             lead_seconds=lead_seconds,
+            is_fit_pending=given.get("fit", NONE) == "pending",
         )
         self.state, decision = decide(self.state, seen, params)
         return decision
