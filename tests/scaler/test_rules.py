@@ -234,6 +234,13 @@ def test_what_is_held_until_the_first_fit(
     assert decision.replicas == want, why
 
 
+def test_without_evidence_the_trigger_says_what_is_held_and_not_a_fit_that_is_to_come() -> None:
+    fleet = Fleet(at=0.0, wanted=9, ready=9)
+    seen = seen_of(0.0, 40.0, fleet=fleet, is_fit_pending=True, evidence=Evidence.STALE)
+    params = replace(PARAMS, on_stale=OnStale.FLOOR)
+    assert decide(PolicyState(), seen, params)[1].replicas == params.warm_floor
+
+
 @pytest.mark.parametrize(
     ("wanted", "bound", "want", "why"),
     [

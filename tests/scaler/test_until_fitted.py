@@ -53,9 +53,12 @@ class Gated(ThreadForecasts):
         super().__init__()
         self.gate = asyncio.Event()
         self.is_lost = False
+        self.n_free = 0  # so many fits pass a closed gate
 
     async def fit(self, *arguments: object, **more: object) -> Model:
-        await self.gate.wait()
+        self.n_free -= 1
+        if self.n_free < 0:
+            await self.gate.wait()
         return await super().fit(*arguments, **more)  # type: ignore[arg-type]
 
     async def forecast(self, model: Model, history: Series) -> Answer:
@@ -102,6 +105,23 @@ async def test_what_runs_is_asked_for_from_the_first_answer_on_until_the_fit_is_
         await rig.settle()
         assert await rig.value(rig.ref()) == FORECAST
         assert "hold_until_fitted" not in moved(rig)
+
+
+async def test_the_keep_window_s_fit_is_waited_for_as_well() -> None:
+    """Else a replica that is needed again soon would be given up for the seconds between both."""
+    forecasts = Gated()
+    forecasts.n_free = 1
+    async with started_rig(source=demand(), cluster=Cluster(), forecasts=forecasts) as rig:
+        await rig.value(rig.ref())
+        for _ in range(3):
+            await tick(rig)
+        seen = last(rig).seen
+        assert (seen.forecast is None, seen.forecast_ahead is None) == (False, True)
+        assert await rig.value(rig.ref()) == RUNS
+        forecasts.gate.set()
+        await rig.settle()
+        assert last(rig).seen.forecast_ahead is not None
+        assert await rig.value(rig.ref()) == FORECAST
 
 
 async def test_a_fit_that_never_ends_holds_for_a_bounded_time() -> None:
