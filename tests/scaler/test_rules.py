@@ -185,7 +185,9 @@ def test_missing_data_never_lowers_what_runs(
 
 @given(stories(), params_drawn, st.booleans())
 def test_until_the_first_fit_nothing_that_runs_or_was_just_asked_for_is_given_up(
-    seens: list[Seen], params: TargetParams, has_cluster: bool  # noqa: FBT001 - given by hypothesis
+    seens: list[Seen],
+    params: TargetParams,
+    has_cluster: bool,  # noqa: FBT001 - given by hypothesis
 ) -> None:
     params = replace(params, mode=Mode.PREDICT)
     waiting = [replace(seen, is_fit_pending=True, evidence=Evidence.FRESH) for seen in seens]
