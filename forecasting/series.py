@@ -58,16 +58,25 @@ class Series:
     @property
     def last_observed_at(self) -> float:
         """Time of the newest observation; NaN when nothing was observed."""
-        observed = np.flatnonzero(~np.isnan(self.values))
-        if observed.size == 0:
-            return float("nan")
-        return self.start_at + float(observed[-1]) * self.step_seconds
+        place = self._last_place()
+        return float("nan") if place is None else self.start_at + place * self.step_seconds
+
+    @property
+    def observed_seconds(self) -> float:
+        """How long after the oldest observation the newest one was made; 0 without any."""
+        last = self._last_place()
+        if last is None:
+            return 0.0
+        first = float(np.argmax(~np.isnan(self.values)))
+        return (self.start_at + last * self.step_seconds) - (
+            self.start_at + first * self.step_seconds
+        )
 
     @property
     def last_observed(self) -> float:
         """The newest observation; NaN when nothing was observed."""
-        observed = self.values[~np.isnan(self.values)]
-        return float(observed[-1]) if observed.size else float("nan")
+        place = self._last_place()
+        return float("nan") if place is None else float(self.values[int(place)])
 
     def between(self, start_at: float, end_at: float) -> "Series":
         """Return the grid points in [start_at, end_at]; never invents points outside the series."""
@@ -110,7 +119,17 @@ class Series:
         mine = [self.values, *(values for _, values in self.leading)]
         theirs = [earlier.values, *(values for _, values in earlier.leading)]
         pairs = zip(mine, theirs, strict=True)
-        return all(np.array_equal(a[:n].view(np.int64), b.view(np.int64)) for a, b in pairs)
+        return all(_is_same(a[:n], b) for a, b in pairs)
+
+    def _last_place(self) -> float | None:
+        """Return where the newest observation is; most often it is the last point."""
+        if len(self) == 0:
+            return None
+        if not np.isnan(self.values[-1]):
+            return len(self) - 1.0
+        from_end = ~np.isnan(self.values[::-1])
+        place = int(np.argmax(from_end))
+        return float(len(self) - 1 - place) if from_end[place] else None
 
     def _laid(self, other: "Series") -> FloatVector:
         if other.step_seconds != self.step_seconds:
@@ -133,6 +152,13 @@ def _checked(given: FloatVector) -> FloatVector:
     if np.isinf(values).any() or (values < 0).any():
         raise ValueError("values must be NaN (not observed) or finite and >= 0")
     return values
+
+
+def _is_same(one: FloatVector, other: FloatVector) -> bool:
+    """Return whether both hold the same bits; two views of one place do, nobody writes there."""
+    if one.size == other.size and one.__array_interface__ == other.__array_interface__:
+        return True
+    return bool(np.array_equal(one.view(np.int64), other.view(np.int64)))
 
 
 def _companions(

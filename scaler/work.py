@@ -4,8 +4,6 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from math import floor, isnan
 
-import numpy as np
-
 from forecasting.events import WithEvents
 from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster, Task
@@ -171,7 +169,7 @@ def task_ahead(task: Task, params: TargetParams, lead_seconds: float) -> Task | 
 
 def fit_boundary(digest: str, series: Series, as_of: float, settings: ControllerSettings) -> float:
     """Return the newest refit moment: the same in every server, spread over the targets."""
-    is_young = _observed_days(series) < settings.young_days
+    is_young = series.observed_seconds / DAY_SECONDS < settings.young_days
     period = settings.refit_seconds_when_young if is_young else settings.refit_seconds
     offset = int(digest, 16) % int(period)
     offset -= offset % int(series.step_seconds)
@@ -181,11 +179,6 @@ def fit_boundary(digest: str, series: Series, as_of: float, settings: Controller
 def last_days(series: Series, end_at: float, params: TargetParams) -> Series:
     """Return the `historyDays` of `series` that end at `end_at`."""
     return series.between(end_at - params.history_days * DAY_SECONDS, end_at)
-
-
-def _observed_days(series: Series) -> float:
-    observed = series.times[~np.isnan(series.values)]
-    return float(observed[-1] - observed[0]) / DAY_SECONDS if observed.size else 0.0
 
 
 def seen_of(

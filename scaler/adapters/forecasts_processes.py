@@ -19,13 +19,14 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import count
 from typing import Any, TypeVar
-from weakref import finalize
+from weakref import WeakKeyDictionary, finalize
 
 from threadpoolctl import threadpool_limits
 
 from forecasting.forecaster import Forecaster, Task
 from forecasting.series import Series
 from scaler.adapters import forecasts_work as work
+from scaler.adapters.forecasts_tail import tail_of
 from scaler.errors import WorkerLost
 from scaler.ports import Answer, Model
 
@@ -90,6 +91,7 @@ class ProcessForecasts:
         self._fits = Workers(n_fit_processes, niceness=FIT_NICENESS)
         self._numbers = count()
         self._dropped: deque[int] = deque()  # filled by finalizers, in any thread
+        self._sent: WeakKeyDictionary[Model, tuple[int, Series]] = WeakKeyDictionary()
 
     async def start(self) -> None:
         """Let the processes come up before they are needed; a second of imports."""
@@ -134,14 +136,30 @@ class ProcessForecasts:
         return model
 
     async def forecast(self, model: Model, history: Series) -> Answer:
-        """Ask the model."""
+        """Ask the model, and send it only what of the history is new to it."""
+        try:
+            try:
+                return await self._ask(model, self._to_send(model, history), history)
+            except work.Missed:  # a call before this one was cancelled, or ran beside it
+                whole = work.Sent(next(self._numbers), history)
+                return await self._ask(model, whole, history)
+        except KeyError as exc:
+            raise WorkerLost(f"model {model.number} went with the process that held it") from exc
+
+    async def _ask(self, model: Model, sent: work.Sent, history: Series) -> Answer:
         dropped = tuple(self._dropped)
         for _ in dropped:
             self._dropped.popleft()
-        try:
-            return await self._asks.run(work.forecast, model.number, history, dropped)
-        except KeyError as exc:
-            raise WorkerLost(f"model {model.number} went with the process that held it") from exc
+        answer = await self._asks.run(work.forecast, model.number, sent, dropped)
+        self._sent[model] = (sent.number, history)
+        return answer
+
+    def _to_send(self, model: Model, history: Series) -> work.Sent:
+        number = next(self._numbers)
+        # Taken out: after a failure nobody knows what arrived, and the whole is sent.
+        base, known = self._sent.pop(model, (None, None))
+        tail = None if known is None else tail_of(history, known)
+        return work.Sent(number, history) if tail is None else work.Sent(number, tail, base)
 
     async def close(self) -> None:
         """End all processes."""

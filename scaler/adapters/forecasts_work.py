@@ -1,6 +1,7 @@
 """What is done with models, in whichever thread or process: plain functions over one table."""
 
 import pickle
+from dataclasses import dataclass
 from time import perf_counter
 
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
@@ -8,10 +9,27 @@ from forecasting.keeping import restored, stored
 from forecasting.leading import LeadingGain, gains
 from forecasting.refit import fit_on, needs_refit, up_to_date
 from forecasting.series import Series
+from scaler.adapters.forecasts_tail import Tail, joined
 from scaler.ports import Answer
 
 # Of this process. Handles are numbered by their owner, who drops them too.
 _models: dict[int, FittedForecaster] = {}
+_histories: dict[
+    int, tuple[int, Series]
+] = {}  # what each was asked with last, as `Sent` numbers it
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A history on its way: the whole of it, or what it adds to the one that `base` numbers."""
+
+    number: int  # of this history; no two have the same
+    history: Series | Tail
+    base: int | None = None
+
+
+class Missed(LookupError):  # noqa: N818 - named after what happened
+    """A tail came, and what it goes on from isn't here: send the whole history."""
 
 
 def fit(
@@ -53,14 +71,29 @@ def restore(
     return gains(model)
 
 
-def forecast(number: int, history: Series, dropped: tuple[int, ...]) -> Answer:
-    """Forget the models `dropped`, and return what model `number` says. KeyError: not here."""
+def forecast(number: int, sent: Sent, dropped: tuple[int, ...]) -> Answer:
+    """Forget the models `dropped`, and return what model `number` says.
+
+    KeyError: not here. Raises Missed.
+    """
     for gone in dropped:
         _models.pop(gone, None)
+        _histories.pop(gone, None)
     model = _models[number]
+    history = _received(number, sent)
+    _histories[number] = (sent.number, history)
     return Answer(model.forecast(history), needs_refit(model, history))
 
 
 def count() -> int:
     """Return how many models this process keeps."""
     return len(_models)
+
+
+def _received(number: int, sent: Sent) -> Series:
+    if not isinstance(sent.history, Tail):
+        return sent.history
+    base, known = _histories.get(number, (None, None))
+    if known is None or base != sent.base:
+        raise Missed(f"model {number} holds history {base}, not {sent.base}")
+    return joined(known, sent.history)

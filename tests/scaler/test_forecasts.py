@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -23,6 +24,7 @@ from forecasting.series import Series
 from forecasting.state import BadState
 from scaler.adapters import forecasts_work
 from scaler.adapters.forecasts_processes import ProcessForecasts, Workers
+from scaler.adapters.forecasts_tail import Tail
 from scaler.adapters.forecasts_threads import ThreadForecasts
 from scaler.errors import WorkerLost
 from scaler.ports import Forecasts, Model
@@ -203,3 +205,71 @@ async def test_a_forecaster_that_can_t_go_on_is_fitted_as_ever(forecasts: Foreca
     second = await forecasts.fit(WindowMaximum(), wave(), TASK, previous=first, has_drifted=True)
     assert await forecasts.save(second) is None
     assert (await forecasts.forecast(second, wave())).forecast.value > 0
+
+
+async def test_ticks_send_tails_and_hear_what_whole_histories_say() -> None:
+    """Minutes that go by, a mended hole, a gap, a clock that steps back, and another series."""
+    n = 2_000
+    demand = wave(n + 60).values.copy()
+    demand[n + 4] = np.nan
+    holed = replace(wave(n + 60), values=demand)
+    ends = [n, n + 1, n + 5, n + 6, n + 40, n + 20]
+    asked = [_window(holed if end < n + 6 else wave(n + 60), end) for end in ends]
+    asked.append(replace(asked[-1], values=asked[-1].values + 1.0))
+    forecasts, whole = ProcessForecasts(), ThreadForecasts()
+    try:
+        models = [await each.fit(default_forecaster(), wave(), TASK) for each in (forecasts, whole)]
+        kinds = _kinds_sent(forecasts)
+        for history in asked:
+            said = [
+                await each.forecast(model, history)
+                for each, model in zip((forecasts, whole), models, strict=True)
+            ]
+            assert said[0] == said[1]
+        assert kinds == [Series, *[Tail] * 4, Series, Series]
+    finally:
+        await forecasts.close()
+        await whole.close()
+
+
+async def test_a_history_is_sent_whole_where_the_one_before_it_is_not_there() -> None:
+    forecasts = ProcessForecasts()
+    try:
+        model = await forecasts.fit(WindowMaximum(), wave(), TASK)
+        first = await forecasts.forecast(model, wave())
+        number, _ = forecasts._sent[model]
+        forecasts._sent[model] = (number + 1_000, wave(2_050))  # as after a call that was cancelled
+        answer = await forecasts.forecast(model, wave(2_100))
+        assert answer.forecast.issued_at == wave(2_100).end_at
+        assert answer != first
+        both = [forecasts.forecast(model, wave(2_100 + more)) for more in (1, 2)]
+        issued = [each.forecast.issued_at for each in await asyncio.gather(*both)]
+        assert issued == [wave(2_101).end_at, wave(2_102).end_at]
+        await _kill(forecasts._asks)
+        with pytest.raises(WorkerLost):
+            await forecasts.forecast(model, wave(2_103))
+        again = await forecasts.fit(WindowMaximum(), wave(), TASK)
+        said = await forecasts.forecast(again, wave(2_103))
+        assert said.forecast == WindowMaximum().fit(wave(), TASK).forecast(wave(2_103))
+    finally:
+        await forecasts.close()
+
+
+def _kinds_sent(forecasts: ProcessForecasts) -> list[type]:
+    """Return a list that grows by what each forecast sends: a whole history or a tail."""
+    kinds: list[type] = []
+    run = forecasts._asks.run
+
+    async def noted(function: Any, *args: Any) -> Any:
+        if function is forecasts_work.forecast:
+            kinds.append(type(args[1].history))
+        return await run(function, *args)
+
+    forecasts._asks.run = noted  # type: ignore[method-assign]
+    return kinds
+
+
+def _window(series: Series, n_points: int) -> Series:
+    """Return 1,900 points up to that many of the series."""
+    end_at = series.start_at + (n_points - 1) * series.step_seconds
+    return series.between(end_at - 1_899 * series.step_seconds, end_at)
