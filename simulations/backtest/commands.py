@@ -2,8 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -155,10 +154,11 @@ def backtest(context: click.Context, /, inputs: tuple[str, ...], **flags: Any) -
     """
     from simulations.backtest.errors import BadInput
     from simulations.backtest.session import check_outputs, run_backtest
+    from simulations.progress import progress
 
     try:
         check_outputs(flags)
-        with _progress() as advance:
+        with progress() as advance:
             results = run_backtest(inputs, flags, advance)
         _write_backtest(results, flags)
     except (BadInput, OSError) as exc:
@@ -226,10 +226,11 @@ def forecast(inputs: tuple[str, ...], **flags: Any) -> None:
     """
     from simulations.backtest.errors import BadInput
     from simulations.backtest.session import check_outputs, run_forecast
+    from simulations.progress import progress
 
     try:
         check_outputs(flags)
-        with _progress() as advance:
+        with progress() as advance:
             outlooks = run_forecast(inputs, flags, advance)
         _write_forecast(outlooks, flags)
     except (BadInput, OSError) as exc:
@@ -257,21 +258,3 @@ def _write_forecast(outlooks: Any, flags: dict[str, Any]) -> None:
 def _stop(message: str) -> NoReturn:
     click.echo(f"Error: {message}", err=True)
     sys.exit(UNUSABLE)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Give a callback that moves a bar on a terminal, and says nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def advance(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=of)
-            bar.update(tasks[what], completed=done, total=of)
-
-        yield advance
