@@ -74,7 +74,7 @@ def _is_near(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 def draw_plane(axes: Any, contest: Contest) -> None:
     """Draw each policy's requests beyond the limits against its GPU-hours."""
-    points = []
+    points: list[tuple[float, float]] = []
     for standing in contest.standings:
         hours, served = standing.of(total), standing.of(in_time)
         missed = 100.0 * (1.0 - served.mean)
