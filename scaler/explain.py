@@ -295,7 +295,8 @@ def _fleet(summary: Body) -> str:
 def _setting(setting: Body) -> str:
     set_to, in_force = setting["set_to"], setting["in_force"]
     if set_to is None:
-        return f"{in_force} (default)"
+        default = setting.get("default")  # not told by an older scaler
+        return f"{in_force} (default)" if default is None else f"{default}; in force: {in_force}"
     return str(in_force) if set_to == in_force else f"{set_to}; in force: {in_force}"
 
 

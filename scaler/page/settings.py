@@ -23,10 +23,13 @@ def settings_of(
     told = dict.fromkeys(trigger.hidden_keys, HIDDEN) | given
     shown = []
     for key, in_force in _in_force(trigger, decision, mode_in_force):
-        set_to = told.get(key)
+        set_to, default = told.get(key), None
         if set_to is not None and _is_same(set_to, in_force):
             set_to = in_force  # "4" and "4 a replica" are one
-        shown.append(SettingView(key=key, set_to=set_to, in_force=in_force))
+        if set_to is None:
+            default = _default(key, trigger)
+            default = None if default is None or _is_same(default, in_force) else default
+        shown.append(SettingView(key=key, set_to=set_to, in_force=in_force, default=default))
     others = ((key, text) for key, text in told.items() if key not in FIELDS)
     shown += [SettingView(key=key, set_to=text, in_force=text) for key, text in others]
     shown += [SettingView(key=key, set_to=text, in_force=text) for key, text in _secrets(trigger)]
@@ -53,6 +56,13 @@ def _in_force(
     yield "ignoreNullValues", "true" if trigger.zero_when_empty else "false"
     yield "timezone", str(params.zone)
     yield "mode", mode_in_force
+
+
+def _default(key: str, trigger: Trigger) -> str | None:
+    """Return the default of a key whose figure in force may be another one."""
+    if key == "leadTimeSeconds":
+        return "auto"
+    return str(trigger.params.max_replicas) if key == "maxReplicas" else None
 
 
 def _is_same(set_to: str, in_force: str) -> bool:

@@ -179,7 +179,18 @@ def _why(details: Details) -> Element | None:
         tag("p", "The count starts at 0 and passes these rules in order.", class_="quiet"),
         tag("table", tag("thead", tag("tr", (tag("th", each, scope="col") for each in heading))),
             tag("tbody", rows), class_="steps"),
+        _unmoved(details),
     )  # fmt: skip
+
+
+def _unmoved(details: Details) -> Element | None:
+    """Return the rules that moved nothing, folded: on a phone they would take a screen and more."""
+    still = [step for step in details.steps if step.before_replicas == step.after_replicas]
+    if not still:
+        return None
+    rows = (tag("li", tag("strong", step.rule), f": {step.because}") for step in still)
+    count = f"{len(still)} rule{'' if len(still) == 1 else 's'} moved nothing"
+    return tag("details", tag("summary", count), tag("ul", rows), class_="on-narrow")
 
 
 def _move(before: int, after: int) -> str:

@@ -19,7 +19,10 @@ def _texts(setting: SettingView) -> Iterator[Child]:
     if setting.key == "query":
         yield tag("code", setting.in_force)
     elif setting.set_to is None:
-        yield from (setting.in_force, tag("span", " (default)", class_="quiet"))
+        default = setting.in_force if setting.default is None else setting.default
+        yield from (default, tag("span", " (default)", class_="quiet"))
+        if setting.default is not None:
+            yield from (tag("span", " → in force: ", class_="quiet"), setting.in_force)
     elif setting.set_to == setting.in_force:
         yield setting.in_force
     else:

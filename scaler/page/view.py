@@ -127,6 +127,7 @@ class SettingView:
     key: str
     set_to: str | None  # None: not set, its default is in force
     in_force: str
+    default: str | None = None  # of a key that is not set, where it comes to something else now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ async def test_what_was_set_stands_beside_what_is_in_force(rig: Rig) -> None:
     assert rows["mode"] == "prove; in force: observe"
     assert rows["warmFloor"] == "2"
     assert rows["quantile"] == "0.95 (default)"
-    assert rows["leadTimeSeconds"].startswith("330 s (5 min 30 s), a cautious prior until")
+    assert rows["leadTimeSeconds"].startswith("auto; in force: 330 s (5 min 30 s), a cautious")
 
 
 async def test_json_is_what_the_api_says(rig: Rig) -> None:

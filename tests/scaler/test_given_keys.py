@@ -125,3 +125,21 @@ def test_a_proof_tells_by_the_count_whether_the_forecast_is_in_the_answer(
     _, decision = decide(PolicyState(), seen, replace(params, mode=Mode(in_force)))
     [step] = [each for each in decision.steps if each.rule == "cover_forecast"]
     assert because(step, decision, params) == said
+
+
+@pytest.mark.parametrize(
+    ("keys", "want"),
+    [
+        ({}, (None, "auto")),
+        ({"leadTimeSeconds": "auto"}, ("auto", None)),
+        ({"leadTimeSeconds": "240"}, ("240 s (4 min)", None)),
+    ],
+)
+def test_a_default_that_comes_to_something_else_is_told_beside_it(
+    keys: dict[str, str], want: tuple[str | None, str | None]
+) -> None:
+    trigger = parse({"query": "q", "threshold": "10", **keys})
+    found = {each.key: each for each in settings_of(trigger, None, "predict")}
+    assert (found["leadTimeSeconds"].set_to, found["leadTimeSeconds"].default) == want
+    assert found["leadTimeSeconds"].in_force[0].isdigit()
+    assert found["maxReplicas"].default is None, "the default itself is in force"

@@ -179,3 +179,20 @@ async def test_a_scaler_that_went_away_is_said_and_what_was_shown_stays(address:
         await page.evaluate("renew()")
         assert "can't be reached" in await page.locator("#refresh").inner_text()
         assert await page.locator("h1").inner_text() == "llm/chat"
+
+
+async def test_on_a_phone_the_rules_that_moved_nothing_are_folded(address: str) -> None:
+    url = address + "targets/llm/chat"
+    async with chromium() as browser:
+        async with opened(browser, url, size=PHONE) as (page, _):
+            still, fold = page.locator(".steps .unmoved"), page.locator("details.on-narrow")
+            assert await still.count() > 0
+            assert await still.first.is_visible() is False
+            assert await page.locator(".steps .moved").first.is_visible()
+            assert await fold.locator("li").count() == await still.count()
+            assert await fold.locator("li").first.is_visible() is False
+            await fold.locator("summary").click()
+            assert await fold.locator("li").first.is_visible()
+        async with opened(browser, url, size=WIDE) as (page, _):
+            assert await page.locator(".steps .unmoved").first.is_visible()
+            assert await page.locator("details.on-narrow").is_visible() is False

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.stats import CensoredData, ecdf
 
 from scaler.starts.survival import curve
@@ -110,6 +111,46 @@ def test_the_p90_of_thirty_starts_covers_nine_of_ten_further_ones(share_censored
     covered = float(np.mean([each[0] for each in runs]))
     assert 0.87 <= covered <= 0.93
     assert np.mean([each[1] for each in runs]) == pytest.approx(share_censored, abs=0.06)
+
+
+class CachedOrNot:
+    """Six of ten starts find everything on their node, the others pull first."""
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> np.ndarray:
+        is_cached = random_state.random(size) < 0.6
+        fast, slow = (random_state.normal(*each, size) for each in ((30.0, 3.0), (240.0, 20.0)))
+        return np.where(is_cached, fast, slow)
+
+    def cdf(self, at: float) -> float:
+        fast, slow = (stats.norm.cdf(at, *each) for each in ((30.0, 3.0), (240.0, 20.0)))
+        return float(0.6 * fast + 0.4 * slow)
+
+    def mean(self) -> float:
+        return 0.6 * 30.0 + 0.4 * 240.0
+
+
+SHAPES = {
+    "lognormal, wide": stats.lognorm(0.9, scale=120.0),
+    "weibull": stats.weibull_min(2.0, scale=120.0),
+    "exponential": stats.expon(scale=120.0),
+    "uniform": stats.uniform(60.0, 120.0),
+    "pareto": stats.pareto(2.5, scale=60.0),
+    "cached or not": CachedOrNot(),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_coverage_hangs_on_no_shape_of_the_starts(shape: str) -> None:
+    truth, rng = SHAPES[shape], np.random.default_rng(20_261_124)
+    covered, n_censored = [], 0
+    for _ in range(800):
+        starts = np.asarray(truth.rvs(size=30, random_state=rng))
+        cut = rng.exponential(truth.mean() / 0.3, 30)
+        made = curve(np.minimum(starts, cut).tolist(), (starts <= cut).tolist())
+        covered.append(truth.cdf(made.extended_quantile(0.9)))
+        n_censored += int(np.sum(starts > cut))
+    assert 0.87 <= float(np.mean(covered)) <= 0.93
+    assert n_censored > 0.2 * 800 * 30
 
 
 def test_ignoring_what_is_under_way_would_cover_too_little() -> None:
