@@ -67,15 +67,19 @@ def ask_all(
         question: found[_asked_once(question, cases, method)]
         for number, case in enumerate(cases)
         for method in methods
-        for question in _questions(number, case, method.name)
+        for question in _questions(number, case, method)
     }
     return asked | _consistent(asked)
 
 
-def _questions(number: int, case: Case, method: str) -> Iterator[Question]:
+def _questions(number: int, case: Case, method: Method) -> Iterator[Question]:
+    """Yield what a method is asked of a case; a companion that it lacks is no question."""
     asked = case.questions
-    for horizon, quantile in product(asked.horizons_seconds, asked.quantiles):
-        yield Question(case=number, method=method, horizon_seconds=horizon, quantile=quantile)
+    if method.shown is not None and not method.is_asked_beside(case.series.leading_names):
+        return
+    pairs = product(asked.horizons_seconds, asked.quantiles)
+    for horizon, quantile in [asked.main] if method.is_main_only else pairs:
+        yield Question(case=number, method=method.name, horizon_seconds=horizon, quantile=quantile)
 
 
 def _asked_once(question: Question, cases: Sequence[Case], method: Method) -> Question:
@@ -95,9 +99,9 @@ def _works(cases: Sequence[Case], methods: Sequence[Method]) -> Iterator[_Work]:
     ordered = sorted(methods, key=lambda method: not method.is_slow)
     for method, (number, case) in product(ordered, enumerate(cases)):
         told = method.told(case.events).bridging(case.gaps)
-        origins = case.origins()
+        origins, series = case.origins(), method.sight_of(case.series)
         pieces = by_day(origins) if method.is_slow else (origins,) if origins.size else ()
-        for question in _questions(number, case, method.name):
+        for question in _questions(number, case, method):
             if question != _asked_once(question, cases, method):
                 continue
             task = Task(
@@ -111,7 +115,7 @@ def _works(cases: Sequence[Case], methods: Sequence[Method]) -> Iterator[_Work]:
                 yield _Work(
                     question=question,
                     places=slice(begin, begin + at.size),
-                    known=case.series.between(case.series.start_at, float(at[-1])),
+                    known=series.between(series.start_at, float(at[-1])),
                     at=at,
                     task=task,
                     method=told,

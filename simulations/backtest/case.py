@@ -11,6 +11,7 @@ from forecasting.events import Happening
 from forecasting.localtime import DAY_SECONDS
 from forecasting.series import Series
 from simulations.backtest.bridging import Gaps
+from simulations.backtest.companions import Missing
 
 USUAL_QUANTILE = 0.95  # the trigger's default
 MOST_SCORED_DAYS, LEAST_SCORED_DAYS = 5.0, 2.0
@@ -41,6 +42,11 @@ class Questions:
     scored_days: float | None = None
 
     @property
+    def main(self) -> tuple[float, float]:
+        """Horizon and quantile of the verdict."""
+        return self.horizon_seconds, self.quantile
+
+    @property
     def longest_seconds(self) -> float:
         """The longest window."""
         return self.horizons_seconds[-1]
@@ -62,6 +68,7 @@ class Case:
     events: tuple[Happening, ...] = ()  # our forecast is told of them beforehand
     beyond_seconds: float = 0.0  # what the scaler asks for beyond a lead time
     looks_ahead: str | None = None  # a line about the window, where a trigger's lead time gives it
+    missing: tuple[Missing, ...] = ()  # leading queries without history
     ignored: str | None = None  # a line about the trigger's keys that count for nothing here
 
     def origins(self) -> FloatVector:

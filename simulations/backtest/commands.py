@@ -18,6 +18,13 @@ INPUT_OPTIONS = (
     click.option("--query", metavar="PROMQL", help="Without INPUT: what to ask the Prometheus."),
     click.option("--column", help="Of a data file: the column of demand; the first without it."),
     click.option(
+        "--leading",
+        multiple=True,
+        metavar="[NAME:] QUERY",
+        help="What may rise before demand does: a query, or a column of the file. Up to three "
+        "times. A manifest has its leadingQueries.",
+    ),
+    click.option(
         "--time-column",
         metavar="NAME",
         help="Of a data file: the column of times; without it `timestamp` or else the first. "

@@ -1,7 +1,7 @@
 """Reads what is tested: a data file, a Prometheus query, or the triggers of a manifest."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor
 from pathlib import Path
@@ -23,6 +23,7 @@ from scaler.ports import DemandQuery
 from scaler.sources import BadFlag, SourceFlags, open_source
 from simulations.backtest.bridging import Gaps, bridged, gaps_of
 from simulations.backtest.case import observed
+from simulations.backtest.companions import Missing, Named, beside, read_companions
 from simulations.backtest.errors import BadInput
 from simulations.backtest.units import words
 
@@ -46,11 +47,15 @@ class Reading:
     days: float | None = None
     timezone: str | None = None
     is_bridged: bool = False
+    leading: Named = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Input:
-    """A series as read, its name, and the trigger that it belongs to, if any."""
+    """A series as read, its name, and the trigger that it belongs to, if any.
+
+    The leading queries are companions of the series; `missing` are those without history.
+    """
 
     name: str
     series: Series
@@ -58,6 +63,7 @@ class Input:
     observed_ratio: float
     trigger: Trigger | None = None
     gaps: Gaps | None = None  # where the series is bridged
+    missing: tuple[Missing, ...] = ()
 
 
 def read_inputs(names: Sequence[str], reading: Reading, *, now: float) -> tuple[Input, ...]:
@@ -95,6 +101,8 @@ def _read(name: str, reading: Reading, now: float) -> Iterator[Input]:
             "has its own queries"
         )
     if path.suffix.lower() in MANIFEST_SUFFIXES:
+        if reading.leading:
+            raise BadInput(f"--leading: not allowed beside {name}; it has its own leadingQueries")
         yield from asyncio.run(_of_manifest(path, reading, now))
     else:
         yield _of_file(path, reading)
@@ -112,6 +120,12 @@ def _of_file(path: Path, reading: Reading) -> Input:
     step = reading.step_seconds or table.step_seconds
     if not step > 0:
         raise BadInput(f"{path} holds one row; a history needs more, and --step to tell its grid")
+    for name, wanted in reading.leading:
+        if wanted not in table.columns:
+            raise BadInput(
+                f'--leading: "{wanted}" ({name}) is not allowed; allowed are the columns of '
+                f"{path}: {', '.join(table.columns)}"
+            )
     start_at = ceil(table.times[0] / step - 1e-6) * step
     n_points = floor((table.times[-1] - start_at) / step + 1e-6) + 1
     if n_points > MOST_POINTS:
@@ -119,16 +133,20 @@ def _of_file(path: Path, reading: Reading) -> Input:
             f"--step: {step:g} s makes {n_points} points of {path}; allowed are {MOST_POINTS}, so "
             "give a longer one"
         )
-    values = on_grid(
-        table.times,
-        table.columns[column],
-        hold_seconds=table.step_seconds,
-        start_at=start_at,
-        step_seconds=step,
-        n_points=n_points,
-    )
-    series = Series(start_at=start_at, step_seconds=step, values=values)
-    return _input(path.name, series, reading, zone=reading.timezone or "UTC")
+
+    def gridded(named: str) -> Series:
+        values = on_grid(
+            table.times,
+            table.columns[named],
+            hold_seconds=table.step_seconds,
+            start_at=start_at,
+            step_seconds=step,
+            n_points=n_points,
+        )
+        return Series(start_at=start_at, step_seconds=step, values=values)
+
+    given = _input(path.name, gridded(column), reading, zone=reading.timezone or "UTC")
+    return _led(given, {name: gridded(each) for name, each in reading.leading})
 
 
 def _rows(path: Path, reading: Reading) -> Rows:
@@ -149,7 +167,12 @@ async def _queried(reading: Reading, now: float) -> Input:
     query = DemandQuery(query=reading.query, step_seconds=step)
     days = reading.days or DEFAULT_DAYS
     series = await _range(reading.source, query, days=days, now=now)
-    return _input(reading.query, series, reading, zone=reading.timezone or "UTC")
+    given = _input(reading.query, series, reading, zone=reading.timezone or "UTC")
+
+    async def read(text: str) -> Series:
+        return await _range(reading.source, replace(query, query=text), days=days, now=now)
+
+    return _led(given, *await read_companions(reading.leading, read))
 
 
 async def _of_manifest(path: Path, reading: Reading, now: float) -> list[Input]:
@@ -188,7 +211,18 @@ async def _of_trigger(
     days = reading.days or params.history_days + DEFAULT_DAYS - 28.0
     series = await _range(flags, query, days=days, now=now)
     zone = reading.timezone or str(params.zone)
-    return replace(_input(name, series, reading, zone=zone), trigger=read.trigger)
+    given = replace(_input(name, series, reading, zone=zone), trigger=read.trigger)
+
+    async def read_leading(text: str) -> Series:
+        return await _range(flags, replace(query, query=text), days=days, now=now)
+
+    return _led(given, *await read_companions(read.trigger.plan.leading, read_leading))
+
+
+def _led(given: Input, found: Mapping[str, Series], missing: tuple[Missing, ...] = ()) -> Input:
+    """Return the input with the companions that were found."""
+    series, empty = beside(given.series, found)
+    return replace(given, series=series, missing=(*missing, *empty))
 
 
 async def _range(flags: SourceFlags, query: DemandQuery, *, days: float, now: float) -> Series:

@@ -89,4 +89,5 @@ def _shown(full: Method, days: float) -> Method:
         heeds_quantile=True,
         is_slow=True,
         heeds_events=True,
+        heeds_leading=True,
     )

@@ -7,6 +7,7 @@ from forecasting.baselines import last_value
 from forecasting.events import Happening, WithEvents
 from forecasting.forecaster import Forecaster
 from forecasting.rival_paths import Fourier, Gains, HoltWinters
+from forecasting.series import Series
 from scaler.errors import BadExperts
 from scaler.service import loaded_forecaster
 from simulations.backtest.bridging import Bridged, Gaps
@@ -26,6 +27,8 @@ class Method:
 
     `heeds_quantile` False: it says one figure whatever quantile is asked for. `is_slow`: its
     days are worth a task each. `heeds_events`: it is told of the trigger's events.
+    `heeds_leading`: it is shown the companions of the series, or those named in `shown` alone.
+    `is_main_only`: it is asked the question of the verdict, and no other.
     """
 
     name: str
@@ -34,12 +37,28 @@ class Method:
     heeds_quantile: bool = False
     is_slow: bool = False
     heeds_events: bool = False
+    heeds_leading: bool = False
+    shown: frozenset[str] | None = None
+    is_main_only: bool = False
 
     def bridging(self, gaps: Gaps | None) -> "Method":
         """Return the method on a series with bridged gaps, if it has any."""
         if gaps is None or not gaps.size:
             return self
         return replace(self, forecaster=Bridged(forecaster=self.forecaster, gaps=gaps))
+
+    def sight_of(self, series: Series) -> Series:
+        """Return the series with the companions that the method is shown."""
+        if not self.heeds_leading:
+            return series.alone()
+        if self.shown is None:
+            return series
+        kept = tuple(pair for pair in series.leading if pair[0] in self.shown)
+        return replace(series, leading=kept)
+
+    def is_asked_beside(self, names: tuple[str, ...]) -> bool:
+        """Return whether less is shown to it than to a method that is shown all `names`."""
+        return self.shown is not None and self.shown < {*names}
 
     def told(self, events: tuple[Happening, ...]) -> "Method":
         """Return the method told of events, as the scaler tells its own; rivals know of none."""
@@ -69,6 +88,7 @@ def _ours(forecaster: Forecaster) -> tuple[Method, ...]:
             heeds_quantile=True,
             is_slow=True,
             heeds_events=True,
+            heeds_leading=True,
         ),
         Method(
             name=CALIBRATED,

@@ -68,8 +68,6 @@ def looks_ahead(window: float, lead_seconds: float) -> str:
 
 
 def _ignored(trigger: Trigger) -> Iterator[str]:
-    if trigger.plan.leading:
-        yield "leadingQueries"
     if trigger.schedules:
         yield "scheduledFloors"
     if trigger.capacity_queries is not None:

@@ -20,6 +20,7 @@ from scaler.capacity import replicas_for
 from scaler.service import one_blas_thread
 from scaler.work import forecaster_of
 from simulations.backtest.case import Terms
+from simulations.backtest.companions import missing_sentence
 from simulations.backtest.errors import BadInput
 from simulations.backtest.inputs import Input
 from simulations.backtest.of_trigger import told_of, window_seconds
@@ -69,6 +70,7 @@ class Outlook:
     def warnings(self) -> tuple[str, ...]:
         """Sentences about what the bounds can't tell, most important first."""
         found = [f"Ignored here: {', '.join(self.ignored)}."] if self.ignored else []
+        found += [missing_sentence(each) for each in self.given.missing]
         horizons = {bound.horizon_seconds for bound in self.bounds}
         step = self.given.series.step_seconds
         finer = [words(each) for each in sorted(horizons) if each < step]
@@ -94,6 +96,7 @@ class Outlook:
             "demand_not_carried": self.not_carried,
             "lead_time_seconds": self.lead_time_seconds,
             "horizon_seconds": self.main.horizon_seconds,
+            "leading": list(series.leading_names),
             "ignored": list(self.ignored),
             "warnings": list(self.warnings),
             "quantile": self.main.level,

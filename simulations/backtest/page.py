@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from simulations.backtest.figures import pictures
+from simulations.backtest.leading import WITHOUT, alone
 from simulations.backtest.methods import OURS, every_method
 from simulations.backtest.result import Result
 from simulations.backtest.scoring import Asked
@@ -14,6 +15,7 @@ from simulations.backtest.text import HEADERS, cells, ranked, reactive_cells, un
 from simulations.backtest.units import words
 from simulations.backtest.verdict import Outcome
 
+ABOUT_VARIANTS = "prewarm without its leading queries, and with one of them alone"
 COLOURS = {Outcome.PAYS: "pays", Outcome.DOES_NOT_PAY: "not", Outcome.UNKNOWN: "unknown"}
 CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2328; background: #fff; margin: 0 auto;
@@ -50,7 +52,7 @@ def _page(results: Sequence[Result]) -> Iterator[str]:
         yield from _overview(results)
     for result in results:
         yield from _case(result)
-    yield from _methods()
+    yield from _methods(results)
     yield f'<p class="dim">prewarm {escape(version("keda-prewarm"))}</p>\n</body>\n</html>'
 
 
@@ -117,8 +119,10 @@ def _table(result: Result, asked: Asked) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
-def _methods() -> Iterator[str]:
+def _methods(results: Sequence[Result]) -> Iterator[str]:
     yield "<h2>The methods</h2>\n<ul>"
     for method in every_method().values():
         yield f"<li><b>{escape(method.name)}</b>: {escape(method.about)}</li>"
+    if any(result.leading is not None for result in results):
+        yield f"<li><b>{WITHOUT}</b>, <b>{alone('NAME')}</b>: {escape(ABOUT_VARIANTS)}</li>"
     yield "</ul>"

@@ -11,6 +11,8 @@ from forecasting.arrays import FloatVector
 from forecasting.localtime import DAY_SECONDS
 from simulations.backtest.advice import Advice
 from simulations.backtest.asking import Bounds, Question
+from simulations.backtest.case import Case
+from simulations.backtest.leading import LeadingWorth
 from simulations.backtest.methods import OURS
 from simulations.backtest.scoring import Asked, Row, Scored
 from simulations.backtest.units import words
@@ -26,6 +28,7 @@ class Result:
     bounds: Bounds
     verdict: Verdict
     advice: Advice | None
+    leading: LeadingWorth | None = None
 
     def line(self, asked: Asked, method: str = OURS) -> FloatVector | None:
         """Return a method's bounds at the origins, None where it was not asked."""
@@ -87,6 +90,7 @@ class Result:
                 "outcome": str(self.verdict.outcome),
                 "sentences": list(self.verdict.sentences),
             },
+            "leading": _leading(self.leading, case),
             "recommended": None if self.advice is None else asdict(self.advice),
             "why_nothing_is_recommended": None if self.advice else self.why_no_advice,
             "reactive": [
@@ -120,6 +124,18 @@ def _row(row: Row) -> dict[str, Any]:
         "horizon_seconds": row.asked.horizon_seconds,
         "quantile": row.asked.quantile,
         **{name: _plain(value) for name, value in figures.items()},
+    }
+
+
+def _leading(worth: LeadingWorth | None, case: Case) -> dict[str, Any]:
+    """Return what the leading queries were worth, and which have no history."""
+    return {
+        "gain_ratio": None if worth is None else _plain(worth.gain_ratio),
+        "indicators": [
+            {"name": each.name, "gain_ratio": _plain(each.gain_ratio), "is_kept": each.is_kept}
+            for each in (() if worth is None else worth.indicators)
+        ],
+        "missing": [{"name": each.name, "why": each.why} for each in case.missing],
     }
 
 

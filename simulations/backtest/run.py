@@ -11,6 +11,7 @@ from simulations.backtest.asking import Bounds, ask_all
 from simulations.backtest.case import USUAL_QUANTILE, Case, Questions, Terms
 from simulations.backtest.errors import BadInput
 from simulations.backtest.inputs import Input
+from simulations.backtest.leading import variants, worth_of
 from simulations.backtest.learning import Learning, learning_of
 from simulations.backtest.methods import NAIVE, OURS, Method, every_method
 from simulations.backtest.of_trigger import beyond_seconds, looks_ahead, told_of, window_seconds
@@ -72,6 +73,7 @@ def case_of(given: Input, wanted: Wanted) -> Case:
         beyond_seconds=beyond_seconds(given),
         looks_ahead=None if lead is None or window not in horizons else looks_ahead(window, lead),
         ignored=told.warning,
+        missing=given.missing,
     )
     if not case.origins().size and (wanted.begin_at is not None or wanted.end_at is not None):
         raise BadInput(
@@ -95,21 +97,25 @@ def backtest_all(
     Yesterday's peak is asked beside them: it is the yardstick of the loss.
     """
     names = {method.name for method in methods}
-    asked = [*methods] if NAIVE in names else [*methods, every_method()[NAIVE]]
+    full = next((method for method in methods if method.name == OURS), None)
+    fewer = () if full is None else variants(full, cases)
+    shown, names = (*methods, *fewer), names | {method.name for method in fewer}
+    asked = shown if NAIVE in names else (*shown, every_method()[NAIVE])
     bounds = ask_all(cases, asked, n_jobs=n_jobs, advance=partial(advance, "forecasts"))
     results = []
     for number, case in enumerate(cases):
-        scored = score_case(number, case, methods, bounds)
+        scored = score_case(number, case, shown, bounds)
         learning: Learning | None = None
-        if OURS in names and wanted.short_histories_days:
+        if full is not None and wanted.short_histories_days:
             learning = learning_of(
                 case,
                 wanted.short_histories_days,
-                full=next(method for method in methods if method.name == OURS),
+                full=full,
                 n_jobs=n_jobs,
                 advance=partial(advance, f"shorter histories of {case.name}"),
             )
-        verdict = judge(scored, learning)
+        leading = None if full is None else worth_of(number, case, full, bounds)
+        verdict = judge(scored, learning, leading)
         is_known = verdict.outcome is not Outcome.UNKNOWN
         results.append(
             Result(
@@ -117,6 +123,7 @@ def backtest_all(
                 scored=scored,
                 bounds=bounds,
                 verdict=verdict,
+                leading=leading,
                 advice=advise(number, scored, bounds, price=wanted.price) if is_known else None,
             )
         )

@@ -78,6 +78,8 @@ def score_case(number: int, case: Case, methods: Sequence[Method], bounds: Bound
             asked = Asked(horizon_seconds=horizon, quantile=quantile)
             for method in methods:
                 pick = _Pick(number=number, method=method.name, asked=asked, bounds=bounds)
+                if method.is_main_only and pick.of() is None:
+                    continue
                 rows.append(_row(pick, peaks, stage, case, heeds_quantile=method.heeds_quantile))
         main = next((row for row in rows if _is_main(row, horizon, case)), None)
         if main is not None:

@@ -9,6 +9,7 @@ from scaler.adapters.system_clock import SystemClock
 from scaler.sources import BadFlag, SourceFlags, parse_time
 from simulations.backtest.asking import Bounds
 from simulations.backtest.case import USUAL_QUANTILE
+from simulations.backtest.companions import leading_of
 from simulations.backtest.errors import BadInput
 from simulations.backtest.forecasts_file import check_path, write_forecasts
 from simulations.backtest.inputs import Reading, read_inputs
@@ -154,6 +155,7 @@ def _reading(flags: Flags) -> Reading:
         days=None if days is None else days / DAY_SECONDS,
         timezone=flags["timezone"],
         is_bridged=flags["gaps"] == "interpolate",
+        leading=leading_of("--leading", flags["leading"]),
     )
 
 

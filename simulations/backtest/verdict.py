@@ -9,6 +9,7 @@ import numpy as np
 
 from forecasting.localtime import DAY_SECONDS
 from simulations.backtest.capacity import MOST_HEADROOM, Played, spared
+from simulations.backtest.leading import LeadingWorth, is_variant, sentences, warnings
 from simulations.backtest.learning import Learning
 from simulations.backtest.methods import OURS
 from simulations.backtest.scoring import Row, Scored
@@ -46,7 +47,9 @@ class Verdict:
         return (self.headline, *self.reasons, *self.unknowns)
 
 
-def judge(scored: Scored, learning: Learning | None = None) -> Verdict:
+def judge(
+    scored: Scored, learning: Learning | None = None, leading: LeadingWorth | None = None
+) -> Verdict:
     """Return the verdict on our forecast at the main question."""
     ours = scored.row(OURS, scored.main)
     unknowns = tuple(_unknowns(scored, ours))
@@ -61,6 +64,7 @@ def judge(scored: Scored, learning: Learning | None = None) -> Verdict:
         *_coverage(ours),
         *([scored.case.looks_ahead] if scored.case.looks_ahead else []),
         *_rivals(scored, ours),
+        *(sentences(leading) if leading is not None else ()),
         *_learning(learning),
     )
     return Verdict(
@@ -160,7 +164,10 @@ def _rivals(scored: Scored, ours: Row) -> Iterator[str]:
     others = [
         row
         for row in scored.rows
-        if row.asked == scored.main and row.method != OURS and row.score.n_origins
+        if row.asked == scored.main
+        and row.method != OURS
+        and not is_variant(row.method)
+        and row.score.n_origins
     ]
     comparable = [row for row in others if row.score.n_origins >= ours.score.n_origins]
     if not comparable or not ours.score.pinball > 0:
@@ -224,6 +231,7 @@ def _unknowns(scored: Scored, ours: Row | None) -> Iterator[str]:
     learnt, days = _learnt_days(scored), scored_days(scored)
     if case.ignored is not None:
         yield case.ignored
+    yield from warnings(case)
     if learnt < LEAST_LEARNT_DAYS:
         yield (
             f"Not known how good it gets: {learnt:.1f} days of history lie before the scored "

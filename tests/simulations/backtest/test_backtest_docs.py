@@ -34,6 +34,9 @@ def test_a_command_of_the_document_works(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(week_csv, tmp_path / "history.csv")
+    rows = week_csv.read_text().splitlines()
+    led = [f"{rows[0]},portal,sign_ups", *(f"{row},{row.split(',')[1]},1" for row in rows[1:])]
+    (tmp_path / "led.csv").write_text("\n".join(led) + "\n")
     words = shlex.split(line)[1:]
     faster = [*FASTER[words[0]], "--jobs", "1"]
     if "--prometheus-address" in words:

@@ -73,9 +73,13 @@ def test_a_forecast_of_a_manifest_knows_its_events_and_looks_ahead_as_the_scaler
     values = found["path"]["bounds"][-1]["values"]
     assert values[0] == DEMAND
     assert max(values[24:]) < DEMAND / 10
-    assert found["ignored"] == ["leadingQueries", "scheduledFloors"]
+    assert found["ignored"] == ["scheduledFloors"]
+    assert found["leading"] == []
+    assert "The leading query queue is left out" in " ".join(found["warnings"])
     text = " ".join(run("forecast", *words, "--horizons", "5m").split())
-    assert "Ignored here: leadingQueries, scheduledFloors." in text
+    assert "Ignored here: scheduledFloors." in text
+    assert "The leading query queue is left out: " in text
+    assert "has no column 'sum(queue)'" in text
     assert "As the scaler does, it looks ahead 15.25 min: the lead time of 10 min" in text
 
 
@@ -90,7 +94,7 @@ def test_a_backtest_of_a_manifest_tells_our_forecast_of_events_and_no_rival(
         "--methods", "prewarm,last-value", "--quantiles", "0.9", "--every", "30m",
         "--score-days", "1d", "--short-histories", "none", "--forecasts", out,
     )  # fmt: skip
-    assert "Ignored here: leadingQueries." in text
+    assert "The leading query queue is left out: " in text
     table = pd.read_csv(out)
     newest = table[table["origin_at"] > time.time() - 3600]
     assert set(newest["method"]) == {"prewarm", "last-value"}
