@@ -15,6 +15,7 @@ from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
 from forecasting.refit import fit_on, needs_refit, up_to_date
 from forecasting.series import Series
+from forecasting.several import at_horizon, is_elastic
 from forecasting.windows import n_steps
 
 
@@ -92,6 +93,11 @@ class WithEvents:
     forecaster: Forecaster
     events: tuple[Happening, ...]
 
+    @property
+    def is_elastic(self) -> bool:
+        """As the forecaster inside is."""
+        return is_elastic(self.forecaster)
+
     def fit(
         self,
         history: Series,
@@ -123,6 +129,12 @@ class FittedWithEvents:
     def needs_refit(self, history: Series) -> bool:
         """Return whether the forecaster inside asks for a refit."""
         return needs_refit(self.fitted, usual(history, self.events))
+
+    def at_horizon(self, history: Series, horizon_seconds: float) -> "FittedWithEvents":
+        """Return the same for another window, see `FittedMixture.at_horizon`."""
+        fitted = at_horizon(self.fitted, usual(history, self.events), horizon_seconds)
+        asked = replace(self.task, horizon_seconds=horizon_seconds)
+        return replace(self, fitted=fitted, task=asked)
 
     def up_to_date(self) -> "FittedWithEvents":
         """Return the same with the forecaster inside up to date."""

@@ -129,6 +129,11 @@ class WithLeading:
 
     mixture: Mixture
 
+    @property
+    def is_elastic(self) -> bool:
+        """As the mixture is."""
+        return self.mixture.is_elastic
+
     def fit(
         self,
         history: Series,

@@ -53,6 +53,11 @@ class Mixture:
 
     experts: tuple[Expert, ...]
 
+    @property
+    def is_elastic(self) -> bool:
+        """Yes: see `FittedMixture.at_horizon`."""
+        return True
+
     def fit(
         self,
         history: Series,

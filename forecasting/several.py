@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil, log
+from typing import Protocol, runtime_checkable
 
 from forecasting.forecast import Forecast
 from forecasting.forecaster import FittedForecaster, Forecaster, Task
@@ -31,6 +32,27 @@ def can_answer(fitted_seconds: float, horizon_seconds: float) -> bool:
     """
     shortest = fitted_seconds / RUNG_RATIO**2
     return shortest <= horizon_seconds <= fitted_seconds * (1 + 1e-9)
+
+
+@runtime_checkable
+class Elastic(Protocol):
+    """A model that answers for windows somewhat shorter than the one it was fitted for."""
+
+    def at_horizon(self, history: Series, horizon_seconds: float) -> FittedForecaster:
+        """Return the model for that window; equal answers whichever history it is made with."""
+        ...
+
+
+def is_elastic(forecaster: Forecaster) -> bool:
+    """Return whether the forecaster's models answer for other windows than their own."""
+    return bool(getattr(forecaster, "is_elastic", False))
+
+
+def at_horizon(
+    fitted: FittedForecaster, history: Series, horizon_seconds: float
+) -> FittedForecaster:
+    """Return the model for another window, the same one where it knows only its own."""
+    return fitted.at_horizon(history, horizon_seconds) if isinstance(fitted, Elastic) else fitted
 
 
 def forecast_all(fitted: Sequence[FittedForecaster], history: Series) -> tuple[Forecast, ...]:

@@ -60,6 +60,7 @@ class Model:
     number: int
     fit_seconds: float
     gains: tuple[LeadingGain, ...] = ()  # what each leading query was worth at the fit
+    horizon_seconds: float = 0.0  # the window that it was fitted for
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,13 @@ class Forecasts(Protocol):
         """Keep the model that `save` gave in an earlier run. Raises BadState where it is none."""
         ...
 
-    async def forecast(self, model: Model, history: Series) -> Answer:
+    async def forecast(
+        self, model: Model, history: Series, *, horizon_seconds: float | None = None
+    ) -> Answer:
         """Return the model's forecast from the end of `history`.
+
+        For the window that it was fitted for, or another one that `several.can_answer` permits
+        where the forecaster is elastic.
 
         Raises `WorkerLost` when the process that held the model has died: fit anew.
         """

@@ -8,6 +8,7 @@ from forecasting.events import WithEvents
 from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster, Task
 from forecasting.series import Series
+from forecasting.several import can_answer, rung_seconds
 from scaler.companions import Companions
 from scaler.fleet import Fleet, LeadTime
 from scaler.history import Reading, TargetHistory
@@ -36,11 +37,34 @@ class Told:
 
     model: Model
     series: Series
+    horizon_seconds: float
     forecast: Forecast
 
-    def holds_for(self, model: Model, series: Series) -> bool:
+    def holds_for(self, model: Model, series: Series, horizon_seconds: float) -> bool:
         """Return whether the model would say the same again."""
-        return self.model is model and series.is_same(self.series)
+        is_same = self.model is model and self.horizon_seconds == horizon_seconds
+        return is_same and series.is_same(self.series)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How far a target's two forecasts look, in seconds."""
+
+    lead: float
+    ahead: float | None  # None: nothing is to be kept for later
+
+    def fitted(self) -> "Windows":
+        """Return the windows to fit for, so that these may change without a refit."""
+        return Windows(rung_seconds(self.lead), self.ahead and rung_seconds(self.ahead))
+
+    def can_answer(self, asked: "Windows") -> bool:
+        """Return whether elastic models that were fitted for these windows answer for `asked`."""
+        if self.ahead is None or asked.ahead is None:
+            return self.ahead == asked.ahead and can_answer(self.lead, asked.lead)
+        return can_answer(self.lead, asked.lead) and can_answer(self.ahead, asked.ahead)
+
+
+NO_WINDOWS = Windows(0.0, None)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,8 +93,9 @@ class Work:
     ahead: Ahead = field(default_factory=Ahead)
     learning: Learning | None = None  # `threshold: auto`
     learn: asyncio.Task[None] | None = None
-    # The last fit's boundary, what was read then, and the lead time that it was made for.
-    fitted: tuple[float, bool, int, float] | None = None
+    # The last fit's boundary, what was read then, and the windows that it was made for.
+    fitted: tuple[float, bool, int] | None = None
+    fitted_windows: Windows = NO_WINDOWS
     is_first_fit_over: bool = False  # of both windows, well or not
     first_fit_due_at: float | None = None  # as of the first look
     drift_fitted_at: float = float("-inf")  # as of the last fit that a drift asked for
@@ -103,11 +128,23 @@ class Work:
         return self.fit is not None and not self.fit.done()
 
     @property
+    def is_lead_measured(self) -> bool:
+        """Whether the lead time in use comes from the cluster, so that it moves."""
+        return self.trigger.is_lead_time_measured and self.stepped_seconds is not None
+
+    @property
     def lead_seconds(self) -> float:
         """The lead time in use: the trigger's, or with `auto` the measured one, in steps."""
         if not self.trigger.is_lead_time_measured or self.stepped_seconds is None:
             return self.trigger.params.lead_time_seconds
         return self.stepped_seconds
+
+    def windows(self, settings: ControllerSettings) -> Windows:
+        """Return how far the forecasts have to look now: those of `task_of` and `task_ahead`."""
+        params, lead_seconds = self.trigger.params, self.lead_seconds
+        lead = _horizon_seconds(params, settings, lead_seconds)
+        keep_seconds = params.keep_seconds(lead_seconds)
+        return Windows(lead, lead + keep_seconds if keep_seconds > 0 else None)
 
     def note_view(self, view: ClusterView | None, *, wanted: int, at: float, level: float) -> None:
         """Measure the lead time to `wanted` replicas anew, where the cluster tells of them."""
@@ -148,7 +185,7 @@ def task_of(
     """
     params = trigger.params
     return Task(
-        horizon_seconds=lead_seconds + params.step_seconds + settings.tick_seconds,
+        horizon_seconds=_horizon_seconds(params, settings, lead_seconds),
         level=params.quantile,
         zone=params.zone,
         holidays=trigger.plan.holidays.around(as_of, params.zone),
@@ -165,6 +202,12 @@ def task_ahead(task: Task, params: TargetParams, lead_seconds: float) -> Task | 
         return None
     horizon_seconds = task.horizon_seconds + keep_seconds
     return replace(task, horizon_seconds=horizon_seconds, level=KEEP_LEVEL)
+
+
+def _horizon_seconds(
+    params: TargetParams, settings: ControllerSettings, lead_seconds: float
+) -> float:
+    return lead_seconds + params.step_seconds + settings.tick_seconds
 
 
 def fit_boundary(digest: str, series: Series, as_of: float, settings: ControllerSettings) -> float:

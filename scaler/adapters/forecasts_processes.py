@@ -113,8 +113,8 @@ class ProcessForecasts:
         packed, seconds, gains = await self._fits.run(
             work.fit, forecaster, past, task, before, has_drifted
         )
-        model = Model(next(self._numbers), seconds, gains)
-        await self._asks.run(work.adopt, model.number, packed)
+        model = Model(next(self._numbers), seconds, gains, task.horizon_seconds)
+        await self._asks.run(work.adopt, model.number, packed, task.horizon_seconds)
         finalize(model, self._dropped.append, model.number)
         return model
 
@@ -131,26 +131,31 @@ class ProcessForecasts:
         """Hand the state to the process that is asked."""
         number = next(self._numbers)
         found = await self._asks.run(work.restore, number, payload, forecaster, task, leading)
-        model = Model(number, 0.0, found)
+        model = Model(number, 0.0, found, task.horizon_seconds)
         finalize(model, self._dropped.append, number)
         return model
 
-    async def forecast(self, model: Model, history: Series) -> Answer:
+    async def forecast(
+        self, model: Model, history: Series, *, horizon_seconds: float | None = None
+    ) -> Answer:
         """Ask the model, and send it only what of the history is new to it."""
         try:
             try:
-                return await self._ask(model, self._to_send(model, history), history)
+                sent = self._to_send(model, history)
+                return await self._ask(model, sent, history, horizon_seconds)
             except work.Missed:  # a call before this one was cancelled, or ran beside it
                 whole = work.Sent(next(self._numbers), history)
-                return await self._ask(model, whole, history)
+                return await self._ask(model, whole, history, horizon_seconds)
         except KeyError as exc:
             raise WorkerLost(f"model {model.number} went with the process that held it") from exc
 
-    async def _ask(self, model: Model, sent: work.Sent, history: Series) -> Answer:
+    async def _ask(
+        self, model: Model, sent: work.Sent, history: Series, horizon_seconds: float | None
+    ) -> Answer:
         dropped = tuple(self._dropped)
         for _ in dropped:
             self._dropped.popleft()
-        answer = await self._asks.run(work.forecast, model.number, sent, dropped)
+        answer = await self._asks.run(work.forecast, model.number, sent, horizon_seconds, dropped)
         self._sent[model] = (sent.number, history)
         return answer
 

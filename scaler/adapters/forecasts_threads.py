@@ -12,6 +12,7 @@ from forecasting.keeping import restored, stored
 from forecasting.leading import gains
 from forecasting.refit import fit_on, needs_refit
 from forecasting.series import Series
+from scaler.adapters.forecasts_windows import Kept
 from scaler.errors import WorkerLost
 from scaler.ports import Answer, Model
 
@@ -23,7 +24,7 @@ class ThreadForecasts:
         self._fits = ThreadPoolExecutor(1, thread_name_prefix="fit")
         self._asks = ThreadPoolExecutor(1, thread_name_prefix="forecast")
         self._numbers = count()
-        self._fitted: WeakKeyDictionary[Model, FittedForecaster] = WeakKeyDictionary()
+        self._fitted: WeakKeyDictionary[Model, Kept] = WeakKeyDictionary()
 
     async def fit(
         self,
@@ -35,14 +36,15 @@ class ThreadForecasts:
         has_drifted: bool = False,
     ) -> Model:
         """Fit in the fits' thread."""
-        before = None if previous is None else self._fitted.get(previous)
+        kept = None if previous is None else self._fitted.get(previous)
+        before = None if kept is None else kept.fitted
         fit = partial(_timed, forecaster, past, task, before, has_drifted=has_drifted)
         fitted, seconds = await asyncio.get_running_loop().run_in_executor(self._fits, fit)
-        return self._kept(fitted, seconds)
+        return self._kept(fitted, seconds, task)
 
     async def save(self, model: Model) -> bytes | None:
         """Work out the model's state in the forecasts' thread."""
-        fitted = self._of(model)
+        fitted = self._of(model).fitted
         return await asyncio.get_running_loop().run_in_executor(self._asks, stored, fitted)
 
     async def restore(
@@ -51,32 +53,34 @@ class ThreadForecasts:
         """Read the state in the forecasts' thread."""
         read = partial(restored, payload, forecaster, task, leading)
         fitted = await asyncio.get_running_loop().run_in_executor(self._asks, read)
-        return self._kept(fitted, 0.0)
+        return self._kept(fitted, 0.0, task)
 
-    async def forecast(self, model: Model, history: Series) -> Answer:
+    async def forecast(
+        self, model: Model, history: Series, *, horizon_seconds: float | None = None
+    ) -> Answer:
         """Ask in the forecasts' thread."""
-        fitted = self._of(model)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._asks, _asked, fitted, history)
+        ask = partial(_asked, self._of(model), history, horizon_seconds)
+        return await asyncio.get_running_loop().run_in_executor(self._asks, ask)
 
     async def close(self) -> None:
         """Let what runs end by itself, and drop what waits."""
         self._fits.shutdown(wait=False, cancel_futures=True)
         self._asks.shutdown(wait=False, cancel_futures=True)
 
-    def _kept(self, fitted: FittedForecaster, seconds: float) -> Model:
-        model = Model(next(self._numbers), seconds, gains(fitted))
-        self._fitted[model] = fitted
+    def _kept(self, fitted: FittedForecaster, seconds: float, task: Task) -> Model:
+        model = Model(next(self._numbers), seconds, gains(fitted), task.horizon_seconds)
+        self._fitted[model] = Kept(fitted, task.horizon_seconds)
         return model
 
-    def _of(self, model: Model) -> FittedForecaster:
-        fitted = self._fitted.get(model)
-        if fitted is None:
+    def _of(self, model: Model) -> Kept:
+        kept = self._fitted.get(model)
+        if kept is None:
             raise WorkerLost(f"model {model.number} is not kept here")
-        return fitted
+        return kept
 
 
-def _asked(fitted: FittedForecaster, history: Series) -> Answer:
+def _asked(kept: Kept, history: Series, horizon_seconds: float | None) -> Answer:
+    fitted = kept.asked(history, horizon_seconds)
     return Answer(fitted.forecast(history), needs_refit(fitted, history))
 
 

@@ -4,16 +4,17 @@ import pickle
 from dataclasses import dataclass
 from time import perf_counter
 
-from forecasting.forecaster import FittedForecaster, Forecaster, Task
+from forecasting.forecaster import Forecaster, Task
 from forecasting.keeping import restored, stored
 from forecasting.leading import LeadingGain, gains
 from forecasting.refit import fit_on, needs_refit, up_to_date
 from forecasting.series import Series
 from scaler.adapters.forecasts_tail import Tail, joined
+from scaler.adapters.forecasts_windows import Kept
 from scaler.ports import Answer
 
 # Of this process. Handles are numbered by their owner, who drops them too.
-_models: dict[int, FittedForecaster] = {}
+_models: dict[int, Kept] = {}
 _histories: dict[
     int, tuple[int, Series]
 ] = {}  # what each was asked with last, as `Sent` numbers it
@@ -47,41 +48,45 @@ def fit(
     return packed, perf_counter() - started_at, gains(model)
 
 
-def adopt(number: int, packed: bytes) -> None:
+def adopt(number: int, packed: bytes, horizon_seconds: float) -> None:
     """Keep a model that `fit` has packed: both ends are ours, so unpickling it is safe."""
-    _models[number] = pickle.loads(packed)  # noqa: S301
+    _models[number] = Kept(pickle.loads(packed), horizon_seconds)  # noqa: S301
 
 
 def packed(number: int) -> bytes | None:
     """Return a model with all that it has walked, for a refit to go on from; None: not here."""
-    model = _models.get(number)
-    return None if model is None else pickle.dumps(up_to_date(model), pickle.HIGHEST_PROTOCOL)
+    kept = _models.get(number)
+    return None if kept is None else pickle.dumps(up_to_date(kept.fitted), pickle.HIGHEST_PROTOCOL)
 
 
 def save(number: int) -> bytes | None:
     """Return a model's state. KeyError: not here."""
-    return stored(_models[number])
+    return stored(_models[number].fitted)
 
 
 def restore(
     number: int, payload: bytes, forecaster: Forecaster, task: Task, leading: tuple[str, ...]
 ) -> tuple[LeadingGain, ...]:
     """Keep a model that `save` gave in an earlier run. Raises BadState."""
-    _models[number] = model = restored(payload, forecaster, task, leading)
+    model = restored(payload, forecaster, task, leading)
+    _models[number] = Kept(model, task.horizon_seconds)
     return gains(model)
 
 
-def forecast(number: int, sent: Sent, dropped: tuple[int, ...]) -> Answer:
-    """Forget the models `dropped`, and return what model `number` says.
+def forecast(
+    number: int, sent: Sent, horizon_seconds: float | None, dropped: tuple[int, ...]
+) -> Answer:
+    """Forget the models `dropped`, and return what model `number` says of that window.
 
     KeyError: not here. Raises Missed.
     """
     for gone in dropped:
         _models.pop(gone, None)
         _histories.pop(gone, None)
-    model = _models[number]
+    kept = _models[number]
     history = _received(number, sent)
     _histories[number] = (sent.number, history)
+    model = kept.asked(history, horizon_seconds)
     return Answer(model.forecast(history), needs_refit(model, history))
 
 

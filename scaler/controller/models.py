@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from forecasting.forecast import Forecast, NotEnoughHistory
 from forecasting.forecaster import Forecaster, Task
 from forecasting.keeping import FORMAT
 from forecasting.series import Series
+from forecasting.several import can_answer, is_elastic
 from forecasting.state import BadState
 from scaler.board import Target
 from scaler.books.books import Books
@@ -22,6 +24,7 @@ from scaler.telemetry import TickTelemetry
 from scaler.work import (
     Ahead,
     Told,
+    Windows,
     Work,
     fit_boundary,
     forecaster_of,
@@ -50,6 +53,7 @@ class Models:
         keeps_models: bool,
     ) -> None:
         self._forecaster = forecaster
+        self._is_elastic = is_elastic(forecaster)
         self._forecasts = forecasts
         self._settings = settings
         self._telemetry = telemetry
@@ -65,10 +69,13 @@ class Models:
             return None
         series = last_days(reading.series, reading.series.end_at, work.trigger.params)
         series = work.companions.beside(series)
-        if asked.told is not None and asked.told.holds_for(model, series):
+        windows = work.windows(self._settings)
+        wanted = windows.lead if asked is work else windows.ahead
+        seconds = self._answerable(model, wanted)
+        if asked.told is not None and asked.told.holds_for(model, series, seconds):
             return asked.told.forecast
         try:
-            answer = await self._forecasts.forecast(model, series)
+            answer = await self._forecasts.forecast(model, series, horizon_seconds=seconds)
         except NotEnoughHistory:
             return None
         except WorkerLost:
@@ -79,7 +86,7 @@ class Models:
             logger.exception("forecast failed", extra=names(target))
             self._telemetry.failures.inc()
             return None
-        asked.told = Told(model, series, answer.forecast)
+        asked.told = Told(model, series, seconds, answer.forecast)
         asked.has_drifted = answer.needs_refit
         return answer.forecast
 
@@ -92,13 +99,31 @@ class Models:
             return
         fit_at = fit_boundary(target.key.digest, reading.series, work.as_of, self._settings)
         read = (work.history.is_complete, work.companions.n_complete)
-        due = (fit_at, *read, work.lead_seconds)
+        due = (fit_at, *read)
+        windows = work.windows(self._settings)
         has_drifted = self._may_answer_drift(work)
-        if due != work.fitted or has_drifted:
+        if due != work.fitted or not self._can_answer(work, windows) or has_drifted:
             work.fitted = due  # before the fit: one that fails is tried again next period only
+            work.fitted_windows = self._windows_to_fit(work, windows)
             until = reading.series.end_at if has_drifted else fit_at
             past = last_days(reading.series, until, work.trigger.params)
             work.fit = spawn(self._fit(target, work, work.companions.beside(past), conclude))
+
+    def _windows_to_fit(self, work: Work, windows: Windows) -> Windows:
+        """Return `windows`, or longer ones where those move with what the cluster shows."""
+        return windows.fitted() if self._is_elastic and work.is_lead_measured else windows
+
+    def _can_answer(self, work: Work, windows: Windows) -> bool:
+        """Return whether the last fit, well or not, was one that answers for `windows`."""
+        is_same = work.fitted_windows == windows
+        return is_same or (self._is_elastic and work.fitted_windows.can_answer(windows))
+
+    def _answerable(self, model: Model, wanted_seconds: float | None) -> float:
+        """Return the window to ask about: the model's own until a fit for another is over."""
+        own = model.horizon_seconds
+        if wanted_seconds is None or not (self._is_elastic and can_answer(own, wanted_seconds)):
+            return own
+        return wanted_seconds
 
     def _may_answer_drift(self, work: Work) -> bool:
         """Return whether to fit for a drift: now and then, whatever the forecaster says."""
@@ -110,18 +135,19 @@ class Models:
         return True
 
     async def _fit(self, target: Target, work: Work, past: Series, conclude: Conclude) -> None:
-        lead_seconds = work.lead_seconds
-        task = task_of(work.trigger, self._settings, work.as_of, lead_seconds)
+        windows = work.fitted_windows
+        task = self._task(work, windows)
         forecaster = forecaster_of(self._forecaster, work.trigger.plan)
         try:
             model = await self._fit_on(forecaster, past, task, work)
             if self._keeps_models and (payload := await self._forecasts.save(model)) is not None:
                 self._books.keep_model(target, form=FORMAT, payload=payload)
             note_gains(target, names(target), model.gains)
-            ahead = task_ahead(task, work.trigger.params, lead_seconds)
+            ahead = task_ahead(task, work.trigger.params, work.lead_seconds)
             work.is_first_fit_over |= ahead is None
             await conclude(target, work)
-            if ahead is not None:
+            if ahead is not None and windows.ahead is not None:
+                ahead = replace(ahead, horizon_seconds=windows.ahead)
                 await self._fit_on(forecaster, past, ahead, work.ahead)
                 work.is_first_fit_over = True
                 await conclude(target, work)
@@ -132,6 +158,10 @@ class Models:
             work.is_first_fit_over = True
             logger.exception("fit failed", extra=names(target))
             self._telemetry.failures.inc()
+
+    def _task(self, work: Work, windows: Windows) -> Task:
+        task = task_of(work.trigger, self._settings, work.as_of, work.lead_seconds)
+        return replace(task, horizon_seconds=windows.lead)
 
     async def _fit_on(
         self, forecaster: Forecaster, past: Series, task: Task, asked: Work | Ahead
@@ -150,7 +180,7 @@ class Models:
         if blob is None or blob.format != FORMAT or work.model is not None:
             return
         plan = work.trigger.plan
-        task = task_of(work.trigger, self._settings, work.as_of, work.lead_seconds)
+        task = self._task(work, self._windows_to_fit(work, work.windows(self._settings)))
         leading = tuple(name for name, _ in plan.leading)
         forecaster = forecaster_of(self._forecaster, plan)
         try:

@@ -12,6 +12,7 @@ from forecasting.events import Event, WithEvents, due, usual
 from forecasting.forecast import NotEnoughHistory
 from forecasting.forecaster import Task
 from forecasting.series import Series
+from forecasting.several import at_horizon
 
 MakeTask: TypeAlias = Callable[..., Task]
 MONDAY = 1_736_121_600.0
@@ -57,6 +58,26 @@ def test_an_event_lifts_the_bound_while_it_is_due(task: MakeTask) -> None:
     absolute = replace(launch, factor=None, demand=5000.0)
     told = WithEvents(forecaster=default_forecaster(), events=(absolute,))
     assert told.fit(history, task()).forecast(history).value == 5000.0
+
+
+def test_events_are_told_of_other_windows_too(task: MakeTask) -> None:
+    """Fitted for ten minutes; a doubled demand that begins in six counts for them, not for five."""
+    history = working_days(2.5)
+    begin_at = history.end_at + 360.0
+    event = Event(begin_at=begin_at, end_at=begin_at + 3_600.0, factor=2.0)
+    asked = task(horizon_seconds=600.0, level=0.9)
+    plain, told = (
+        forecaster.fit(history, asked)
+        for forecaster in (
+            default_forecaster(),
+            WithEvents(forecaster=default_forecaster(), events=(event,)),
+        )
+    )
+    shorter = [at_horizon(fitted, history, 420.0).forecast(history) for fitted in (plain, told)]
+    assert [forecast.horizon_seconds for forecast in shorter] == [420.0, 420.0]
+    assert shorter[1].value == pytest.approx(2 * shorter[0].value)
+    shortest = at_horizon(told, history, 300.0).forecast(history)
+    assert shortest == at_horizon(plain, history, 300.0).forecast(history)
 
 
 def test_a_past_campaign_is_not_expected_again(task: MakeTask) -> None:

@@ -21,6 +21,7 @@ from forecasting.forecast import NotEnoughHistory
 from forecasting.forecaster import Task
 from forecasting.leading import gains
 from forecasting.series import Series
+from forecasting.several import Elastic, at_horizon, rung_seconds
 from forecasting.state import BadState
 from scaler.adapters import forecasts_work
 from scaler.adapters.forecasts_processes import ProcessForecasts, Workers
@@ -50,6 +51,24 @@ async def test_says_what_the_forecaster_says(forecasts: Forecasts) -> None:
     said = (await forecasts.forecast(model, wave(2_100))).forecast
     assert said == default_forecaster().fit(wave(), TASK).forecast(wave(2_100))
     assert model.fit_seconds > 0
+
+
+async def test_a_shorter_window_is_answered_by_the_same_model(forecasts: Forecasts) -> None:
+    """There, back, and to a third one, while time goes by; the state that is kept is the fit's."""
+    task = replace(TASK, horizon_seconds=rung_seconds(300.0))
+    fitted = default_forecaster().fit(wave(), task)
+    assert isinstance(fitted, Elastic)
+    model = await forecasts.fit(default_forecaster(), wave(), task)
+    assert model.horizon_seconds == task.horizon_seconds
+    for n, seconds in ((2_000, 300.0), (2_030, 300.0), (2_031, 357.0), (2_032, None), (2_033, 240)):
+        answer = await forecasts.forecast(model, wave(n), horizon_seconds=seconds)
+        asked = fitted if seconds is None else at_horizon(fitted, wave(), seconds)
+        assert answer.forecast == asked.forecast(wave(n))
+        assert answer.forecast.horizon_seconds == (seconds or task.horizon_seconds)
+    payload = await forecasts.save(model)
+    assert payload is not None
+    again = await forecasts.restore(payload, default_forecaster(), task, ())
+    assert again.horizon_seconds == task.horizon_seconds
 
 
 async def test_models_are_kept_apart(forecasts: Forecasts) -> None:

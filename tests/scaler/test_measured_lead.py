@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from forecasting.default import default_forecaster
 from rig import DAY_SECONDS, MONDAY_AT, Rig, started_rig
 from scaler.adapters.memory import MemoryEventSink, MemoryStateStore
 from scaler.adapters.memory_cluster import MemoryCluster
@@ -76,6 +77,14 @@ def horizon(rig: Rig) -> float:
     snapshot = only(rig).snapshot
     assert snapshot is not None
     forecast = snapshot.decision.seen.forecast
+    assert forecast is not None
+    return forecast.horizon_seconds - STEP_AND_TICK
+
+
+def ahead(rig: Rig) -> float:
+    snapshot = only(rig).snapshot
+    assert snapshot is not None
+    forecast = snapshot.decision.seen.forecast_ahead
     assert forecast is not None
     return forecast.horizon_seconds - STEP_AND_TICK
 
@@ -171,6 +180,38 @@ async def test_the_horizon_follows_what_pods_do_and_not_each_second_of_it() -> N
             add_start(cluster, f"new-image-{number}", 300.0, image="m:2")
         await rig.tick(2)
         assert 300 + 15 <= horizon(rig) <= (300 + 15) * 1.1
+
+
+async def n_fits(rig: Rig) -> float:
+    page = (await get(f"http://127.0.0.1:{rig.service.http_port}/metrics")).text
+    [line] = re.findall(r"^prewarm_fit_duration_seconds_count (\S+)$", page, re.MULTILINE)
+    return float(line)
+
+
+async def test_a_lead_time_that_moves_a_little_asks_for_no_refit() -> None:
+    """Both windows follow it at once, from the models that are there; a doubled one is fitted."""
+    cluster = cluster_with(30, seconds=170.0)
+    async with started_rig(cluster=cluster, forecaster=default_forecaster()) as rig:
+        await rig.observe(rig.ref())
+        await rig.tick(2)
+        before, fitted = horizon(rig), await n_fits(rig)
+        for image, seconds in (("m:1", 190.0), ("m:2", 150.0)):
+            cluster.at += 20
+            for number in range(30):
+                uid = f"{image}-{number}"
+                add_start(cluster, uid, seconds, is_kept=number >= 25, image=image)
+            await rig.tick(2)
+            assert seconds + 15 <= horizon(rig) <= (seconds + 15) * 1.1
+            assert horizon(rig) != before
+            before = horizon(rig)
+            assert ahead(rig) == pytest.approx(2 * before)
+            assert await n_fits(rig) == fitted
+        for number in range(30):
+            add_start(cluster, f"slow-{number}", 400.0, is_kept=number >= 25, image="m:2")
+        await rig.tick(2)
+        assert 415.0 <= horizon(rig) <= 415.0 * 1.1
+        assert ahead(rig) == pytest.approx(2 * horizon(rig))
+        assert await n_fits(rig) == fitted + 2, "one for each window"
 
 
 async def test_a_steep_rise_needs_the_time_of_the_hpas_ramp_too() -> None:

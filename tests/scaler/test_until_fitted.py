@@ -61,12 +61,14 @@ class Gated(ThreadForecasts):
             await self.gate.wait()
         return await super().fit(*arguments, **more)  # type: ignore[arg-type]
 
-    async def forecast(self, model: Model, history: Series) -> Answer:
+    async def forecast(
+        self, model: Model, history: Series, *, horizon_seconds: float | None = None
+    ) -> Answer:
         if self.is_lost:
             self.is_lost = False
             self.gate.clear()
             raise WorkerLost("told to")
-        return await super().forecast(model, history)
+        return await super().forecast(model, history, horizon_seconds=horizon_seconds)
 
 
 def last(rig: Rig) -> Decision:
