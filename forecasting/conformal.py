@@ -190,24 +190,28 @@ def _around(
     return low, high, before[lines, low], after[lines, high]
 
 
-def mixture_weights(losses: FloatMatrix, discount: FloatVector, usable: BoolVector) -> FloatVector:
+def mixture_weights(
+    losses: FloatMatrix, discount: FloatVector, usable: BoolVector, *, prior: FloatVector
+) -> FloatVector:
     """Return how much each expert counts, (n_experts,), summing to 1.
 
     Exponential weights on the discounted mean loss (Vovk 1990; Cesa-Bianchi & Lugosi 2006),
     in units of the best one's, so that scaling the series changes nothing:
-    ``exp(-ETA (L - L_best) / L_best)``. `losses` is (n_experts, n_origins), NaN = not known;
-    `discount` (n_origins,) says how much each origin counts and `usable` (n_experts,) who has a
-    bound now. An expert that was scored much less than others has not earned a say.
+    ``prior exp(-ETA (L - L_best) / L_best)``. `losses` is (n_experts, n_origins), NaN = not known;
+    `discount` (n_origins,) says how much each origin counts, `usable` (n_experts,) who has a
+    bound now, and `prior` (n_experts,), > 0, who is trusted before any loss is known. An expert
+    that was scored much less than others has not earned a say.
     """
     known = ~np.isnan(losses)
     counts = known @ discount
     totals = np.where(known, losses, 0.0) @ discount
     scored = usable & (counts > 0) & (counts >= MIN_SHARE_SCORED * counts.max(initial=0.0))
     if not scored.any():
-        return usable / max(int(usable.sum()), 1)
+        trusted = prior * usable
+        return np.asarray(trusted / trusted.sum() if usable.any() else trusted)
     means = totals[scored] / counts[scored]
     best = float(means.min())
     behind = (means - best) / best if best > 0 else np.where(means > 0, _HOPELESS, 0.0)
     weights = np.zeros(len(losses))
-    weights[scored] = np.exp(-ETA * np.minimum(behind, _HOPELESS))
+    weights[scored] = prior[scored] * np.exp(-ETA * np.minimum(behind, _HOPELESS))
     return np.asarray(weights / weights.sum())

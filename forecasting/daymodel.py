@@ -16,9 +16,9 @@ from forecasting.series import Series
 from forecasting.shape import read_features
 from forecasting.usual import N_COLUMNS, read_usual
 
-# The lines of what is foreseen: features, then two of the calendar, then bounds.
-_CALENDAR = slice(N_COLUMNS, N_COLUMNS + 2)
-_BOUNDS = N_COLUMNS + 2
+# The lines of what is foreseen: features, then three of the calendar, then bounds.
+_CALENDAR = slice(N_COLUMNS, N_COLUMNS + 3)
+_BOUNDS = N_COLUMNS + 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,9 @@ class DayModel:
         Where the window reaches into a holiday, or out of one, only those speak who know the
         calendar or look at nothing but the last minutes: the past working days that the learners
         look back on say nothing about it. Where it reaches from one kind of day into another, what
-        the day profile knows of the other is the least that each of them says.
+        the day profile knows of the other is the least that each of them says. So it is after
+        outages that hid this time of day from all that corrects and weighs: whoever does well at
+        other times would have its say alone, and miss the morning's rise.
 
         `foresight` knows what past days say, for the end of the history that it came with.
         """
@@ -54,7 +56,7 @@ class DayModel:
         if foreseen is None:
             foreseen = self._foresee(past, places)
         usual, calendar, bounds = foreseen[:N_COLUMNS], foreseen[_CALENDAR], foreseen[_BOUNDS:]
-        reaches_holiday, is_crossing = calendar > 0
+        reaches_holiday, is_crossing, is_hidden = calendar > 0
         features = read_features(past, places, usual)
         n_foreseen = 0
         for line, expert in enumerate(self.fitted):
@@ -66,27 +68,30 @@ class DayModel:
             if expert is not None and expert.needs_usual_day:
                 raw[line, reaches_holiday] = np.nan
         raw[~((raw >= 0) & (raw < np.inf))] = np.nan
-        return self._at_least_of_both_days(raw, is_crossing) if is_crossing.any() else raw
+        is_lifted = is_crossing | is_hidden
+        return self._at_least_the_profile(raw, is_lifted) if is_lifted.any() else raw
 
     def _foresee(self, past: Past, places: FloatVector) -> FloatMatrix:
         """Return what rests on past days and the calendar: features, days, bounds; a line each."""
         lines = [past.reaches_holiday(places), past.nights_into_holiday(places)]
+        lines.append(past.is_hidden(places).astype(np.float64))
         lines += [
             _said(expert.foreseen, places, past) for expert in self.fitted if _foresees(expert)
         ]
         return np.concatenate((read_usual(past, places), np.stack(lines)))
 
-    def _at_least_of_both_days(self, raw: FloatMatrix, is_crossing: BoolVector) -> FloatMatrix:
-        """Return the bounds, those that reach into a day of another kind lifted to the profile.
+    def _at_least_the_profile(self, raw: FloatMatrix, is_lifted: BoolVector) -> FloatMatrix:
+        """Return the bounds, some of them lifted to the day profile.
 
-        The last minutes tell of the day that they belong to; the peak of both is the higher one.
+        Between days of two kinds the last minutes tell of the day that they belong to, and the
+        peak of both is the higher one; after outages they are all that anybody was judged by.
         """
         profiles = [isinstance(expert, DayProfile) for expert in self.fitted]
         if not any(profiles):
             return raw
         least = np.fmax.reduce(raw[profiles], axis=0)
         lifted = np.where(np.isnan(raw), np.nan, np.fmax(raw, least))
-        return np.where(is_crossing, lifted, raw)
+        return np.where(is_lifted, lifted, raw)
 
 
 def _foresees(expert: FittedExpert | None) -> TypeGuard[Foreseeing]:

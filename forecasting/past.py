@@ -19,6 +19,7 @@ from forecasting.windows import MIN_OBSERVED_RATIO, n_steps, trailing_maximum, w
 
 TRAIL_SECONDS = 10_800.0  # the longest of the short maxima
 STALE_SECONDS = 3600.0  # a level older than this says nothing about the next minutes
+HIDDEN_DAYS = 3  # as long as outcomes correct and weigh, see `walk`
 LOG_OFFSET_RATIO = 0.02  # of the mean demand: keeps the logarithm of a quiet minute finite
 
 
@@ -250,6 +251,21 @@ class Past:
         first, last = self.days(places), self.days(places + self.n_horizon)
         changes = self.is_free(first) != self.is_free(last)
         return np.where(changes & self.reaches_holiday(places), last - first, 0.0)
+
+    def is_hidden(self, places: FloatVector) -> BoolVector:
+        """Return whether outages hid the window at this time of day for `HIDDEN_DAYS`.
+
+        Some of those days' windows were not observed well enough, and none of the same kind of day
+        was. A time before the history is no outage.
+        """
+        days = self.past_days(places, HIDDEN_DAYS)
+        ago = np.arange(1.0, HIDDEN_DAYS + 1)[:, None]
+        today = self.days(places)
+        is_alike = self.is_free(today - ago) == self.is_free(today)
+        is_over = (days + self.n_horizon <= places) & (days >= 0)
+        is_seen = ~np.isnan(self.peak(days))
+        hidden = (is_over & ~is_seen).any(axis=0) & ~(is_over & is_seen & is_alike).any(axis=0)
+        return np.asarray(hidden & (days >= 0).all(axis=0))
 
     def known_peak(self, at_places: FloatVector, *, now: FloatVector) -> FloatVector:
         """Return the peaks after `at_places` that were already known at `now`, else NaN."""

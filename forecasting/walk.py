@@ -26,6 +26,8 @@ LIFT_SECONDS = 6 * 3600.0  # half-life of an outcome that says whether the mixtu
 LIFT_RATIO = 0.5
 LIFT_SLACK = 0.05  # of the level: what chance explains is left alone
 MIN_LIFT_OUTCOMES = 48
+YOUNG_SECONDS = 2 * 86_400.0  # less than a walk remembers, so that a mature one is never young
+YOUNG_TRUST = 20.0  # of the last value over each other expert, at first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,18 @@ class Record:
         counts = self.counts(now, past, CALIBRATION_SECONDS)
         return self.residuals.correct(raw, counts, largest, level=past.task.level)
 
+    def prior(self, now: float) -> FloatVector:
+        """Return how much each expert is trusted at `now` before its losses are asked, (E,).
+
+        A prior that fades with evidence: a few hours of losses say little, and an expert that was
+        lucky in them is believed for as long as they are all there is. The first expert, the last
+        value, needs no past, so it counts more until `YOUNG_SECONDS` after the first outcome.
+        """
+        trust = np.ones(len(self.losses))
+        age = now - float(self.at[0]) if self.at.size else 0.0
+        trust[0] += YOUNG_TRUST * max(0.0, 1.0 - age / YOUNG_SECONDS)
+        return trust
+
     def answer(
         self, said: Said, now: float, past: Past, *, level: float
     ) -> tuple[float, FloatVector]:
@@ -156,7 +170,9 @@ class Record:
         use = slice(first, first + n_use)
         age, counts = now - self.at[use], counts[use]
         discount = counts * np.exp2(-age / HALF_LIFE_SECONDS)
-        weights = mixture_weights(np.ascontiguousarray(self.losses[:, use]), discount, usable)
+        weights = mixture_weights(
+            np.ascontiguousarray(self.losses[:, use]), discount, usable, prior=self.prior(now)
+        )
         lift = self._lift(past, weights, use, counts * np.exp2(-age / LIFT_SECONDS))
         logs = past.logs(np.where(usable, bounds, 0.0))
         mean, lifted = (np.exp(weights @ logs + more) - past.offset for more in (0.0, lift))

@@ -87,7 +87,8 @@ def test_an_outcome_that_is_not_known_is_left_out() -> None:
 
 def weigh(losses: list[list[float]], usable: list[bool]) -> FloatVector:
     rows = np.array(losses)
-    return mixture_weights(rows, np.ones(rows.shape[1]), np.array(usable))
+    alike = np.ones(len(rows))
+    return mixture_weights(rows, np.ones(rows.shape[1]), np.array(usable), prior=alike)
 
 
 def test_an_expert_that_fails_loses_its_say() -> None:
@@ -112,5 +113,18 @@ def test_before_any_outcome_all_count_alike() -> None:
 def test_weights_do_not_depend_on_the_unit(factor: float) -> None:
     losses = np.random.default_rng(0).gamma(2.0, 1.0, (4, 60))
     usable = np.ones(4, dtype=bool)
-    plain = mixture_weights(losses, np.ones(60), usable)
-    np.testing.assert_allclose(mixture_weights(factor * losses, np.ones(60), usable), plain)
+    prior = np.array([9.0, 1.0, 1.0, 1.0])
+    plain = mixture_weights(losses, np.ones(60), usable, prior=prior)
+    scaled = mixture_weights(factor * losses, np.ones(60), usable, prior=prior)
+    np.testing.assert_allclose(scaled, plain)
+
+
+def test_a_prior_multiplies_the_say_and_is_all_there_is_before_the_first_loss() -> None:
+    prior, usable = np.array([9.0, 1.0, 1.0]), np.array([True, True, False])
+    unknown = np.full((3, 4), np.nan)
+    found = mixture_weights(unknown, np.ones(4), usable, prior=prior)
+    np.testing.assert_allclose(found, [0.9, 0.1, 0.0])
+    losses = np.array([[1.25] * 4, [1.0] * 4, [1.0] * 4])
+    found = mixture_weights(losses, np.ones(4), np.ones(3, dtype=bool), prior=prior)
+    np.testing.assert_allclose(found[0] / found[1], 9.0 * np.exp(-2.0))
+    assert found[1] == found[2]
