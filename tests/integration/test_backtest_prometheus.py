@@ -61,3 +61,40 @@ spec:
     assert outlook["quantile"] == 0.9
     assert outlook["observed"] == pytest.approx(values[-1], rel=0.05)
     assert "nothing was observed" in done["wrong"].output
+
+
+def test_leading_queries_are_read_beside_the_query_and_a_missing_one_is_named(
+    tmp_path: Path,
+) -> None:
+    end_at = time.time() // MINUTE * MINUTE
+    n, lead = 5 * 1440, 10
+    generator = np.random.default_rng(1)
+    arrivals = np.full(n, 20.0)
+    for begin in np.flatnonzero(generator.random(n) < 1 / 180):
+        arrivals[begin : begin + 30] += generator.uniform(40, 200)
+    arrivals *= generator.gamma(200, 1 / 200, n)
+    demand = np.concatenate((np.full(lead, 10.0), 0.5 * arrivals[:-lead]))
+    samples = [
+        Samples.gauge(
+            name,
+            Series(start_at=end_at - (n - 1) * MINUTE, step_seconds=MINUTE, values=values),
+        )
+        for name, values in (("demand", demand), ("arrivals", arrivals))
+    ]
+    leading = ("--leading", "gateway: sum(arrivals)", "--leading", "gone: sum(nothing)")
+    with PrometheusServer(newest(), tmp_path, samples) as server:
+        done = CliRunner().invoke(main, [
+            "backtest", "--query", "sum(demand)", "--prometheus-address", server.address,
+            "--days", "5d", "--methods", "prewarm", "--horizons", "10m", "--quantiles", "0.9",
+            "--every", "2h", "--score-days", "1d", "--short-histories", "none", "--jobs", "1",
+            *leading, "--json",
+        ])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)[0]
+    assert found["leading"]["missing"] == [{"name": "gone", "why": "nothing was observed"}]
+    [gateway] = found["leading"]["indicators"]
+    assert gateway["name"] == "gateway"
+    assert gateway["is_kept"]
+    assert gateway["gain_ratio"] > 0.4
+    said = " ".join(found["verdict"]["sentences"])
+    assert "The leading query gone is left out: nothing was observed." in said
