@@ -1,7 +1,8 @@
 """What of a history a process doesn't hold yet: a tick sends it minutes, not weeks.
 
-28 days of minutes are 320 KB. Packed, sent and unpacked for each model at each grid point they
-cost the server 1.0 of its 1.6 ms a tick (benchmarks/tick.py, the figures before this file).
+28 days of minutes are 320 KB for each model at each grid point. Asking with a tail took the server
+0.42 ms of processor time instead of 0.61, on a busy machine, the two in turn; what is left is the
+way to another process and back.
 """
 
 from dataclasses import dataclass
