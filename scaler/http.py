@@ -46,13 +46,17 @@ class HttpServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port and every connection."""
+        """Close the port and every connection.
+
+        The threads that write answers end first: each wakes the server's thread when it is done, by
+        a pipe that is closed with the rest.
+        """
+        self._server.task_dispatcher.shutdown()
         if self._thread.is_alive():
             self._server.trigger.pull_trigger(self._close_all)  # sockets belong to its thread
             self._thread.join()
         else:
             self._close_all()
-        self._server.task_dispatcher.shutdown()
 
     def _close_all(self) -> None:
         for each in list(self._server._map.values()):  # noqa: SLF001 - there is no other list
