@@ -72,6 +72,9 @@ class Ring:
             self._change.notify_all()
 
     def _fitting(self, n_bytes: int) -> int | None:
+        # Nothing takes a byte's room too: a lease that begins where the oldest does would look as
+        # if the ring had not gone round, and the next one would be laid over the oldest.
+        n_bytes = max(n_bytes, 1)
         with self._change:
             if self._is_closed:
                 raise RingClosed

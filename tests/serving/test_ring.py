@@ -31,6 +31,17 @@ def test_what_is_taken_never_overlaps_and_never_leaves_the_arena(
     assert ring.peak_bytes <= SIZE
 
 
+def test_a_lease_of_nothing_before_the_oldest_one_lets_none_be_laid_over_it():
+    ring = Ring(2 * PAGE_BYTES)
+    first, second = ring.take(PAGE_BYTES), ring.take(PAGE_BYTES)
+    ring.give_back(first)
+    ring._reclaim_oldest()
+    ring.take(PAGE_BYTES)  # gone round, up to where the oldest begins
+    assert ring._fitting(0) is None
+    assert ring._fitting(1) is None
+    assert not second.is_back
+
+
 def _take(ring: Ring, n_bytes: int, held: list[Lease]) -> Lease:
     while ring._fitting(n_bytes) is None:
         if not ring._leases[0].is_back:
