@@ -99,8 +99,9 @@ class Finding:
         """The sentence about it."""
         word = "Predictable" if self.is_predictable else "Not predictable"
         return (
-            f"{word}: the forecast's loss is {self.skill:+.0%} smaller than that of the better of "
-            "a constant bound and the newest value with headroom."
+            f"{word}: the forecast's loss is {abs(self.skill):.0%} "
+            f"{'smaller' if self.skill >= 0 else 'larger'} than that of the better of a constant "
+            "bound and the newest value with headroom."
         )
 
     @property

@@ -20,7 +20,9 @@ def _page(findings: Sequence[Finding], left: Sequence[Left]) -> Iterator[str]:
     yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
     yield f"<title>Prewarm scan</title>\n<style>{CSS}\ntd:nth-child(2), td:nth-child(3),"
-    yield "th:nth-child(2), th:nth-child(3) { text-align: left; }</style>\n</head>\n<body>"
+    yield "td:nth-child(4),"
+    yield "th:nth-child(2), th:nth-child(3), th:nth-child(4) { text-align: left; }"
+    yield "</style>\n</head>\n<body>"
     yield "<h1>Where would prediction pay? A scan by Prewarm</h1>"
     yield (
         f"<p>{len(findings)} queries, the predictable first, of them those that prediction "
