@@ -24,6 +24,8 @@ ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+OUTCOMES = "outcomes: "
+
 Engines = Callable[..., list[dict[str, Any]]]
 
 
@@ -106,7 +108,9 @@ def engines(environment: dict[str, str]) -> Engines:
             timeout=840,
         )
         assert found.returncode == 0, found.stderr[-8000:]
-        told: list[dict[str, Any]] = json.loads(found.stdout.splitlines()[-1])
+        # Workers that end may still write lines of their own, also without an end of line.
+        begin = found.stdout.rindex(OUTCOMES) + len(OUTCOMES)
+        told: list[dict[str, Any]] = json.JSONDecoder().raw_decode(found.stdout, begin)[0]
         for outcome in told:
             outcome["log"] = found.stdout + found.stderr
         return told

@@ -1,13 +1,14 @@
 """A program: engines one after the other in one process, since importing vLLM takes most of it.
 
-Standard input is a list of {"load_format", "extra", "ranks", "model", "does"}; the last line of
-standard output is what each came to: token ids, or the error.
+Standard input is a list of {"load_format", "extra", "ranks", "model", "does"}; the line of
+standard output that begins with "outcomes: " is what each came to: token ids, or the error.
 """
 
 import json
 import sys
 from typing import Any
 
+OUTCOMES = "outcomes: "
 PROMPTS = ["The scaler", "Each tensor of a model"]
 
 
@@ -62,7 +63,7 @@ def main() -> None:
         except Exception as exc:  # noqa: BLE001 - the test looks at it
             outcomes.append({"error": f"{type(exc).__name__}: {exc}"})
         cleanup_dist_env_and_memory()
-    sys.stdout.write("\n" + json.dumps(outcomes) + "\n")
+    sys.stdout.write(f"\n{OUTCOMES}{json.dumps(outcomes)}\n")
 
 
 if __name__ == "__main__":
