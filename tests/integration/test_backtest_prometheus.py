@@ -56,7 +56,8 @@ spec:
     assert naive["pinball"] < 0.1  # each day is the same
     by_manifest = json.loads(done["manifest"].output)[0]
     assert by_manifest["threshold"] == 5
-    assert {each["horizon_seconds"] for each in by_manifest["scores"]} == {600.0}
+    # What the scaler asks for: the lead time, a step of the data and a tick.
+    assert {each["horizon_seconds"] for each in by_manifest["scores"]} == {600.0 + 60.0 + 15.0}
     outlook = json.loads(done["forecast"].output)[0]
     assert outlook["quantile"] == 0.9
     assert outlook["observed"] == pytest.approx(values[-1], rel=0.05)
