@@ -1,8 +1,7 @@
 """From flags to everything that a trial is held to: trigger, ScaledObject, cluster, limits."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from scaler.metadata import Trigger, parse
 from simulations.autoscaling.keda import ScaledObjectSpec
 from simulations.backtest.errors import BadInput
 from simulations.backtest.units import seconds
+from simulations.calibration.errors import BadSweep
+from simulations.calibration.record import read_model
 from simulations.plant.cluster import Cluster, Nodes
 from simulations.plant.cold_start import ColdStart, Phase, constant
 from simulations.plant.errors import BadPlant
@@ -128,15 +129,10 @@ def model_of(name: str) -> tuple[ReplicaModel, bool]:
             f'--model: "{name}" is not allowed; allowed are {", ".join(PLACEHOLDERS)} or a '
             "calibration file (.json)"
         )
-    known = {field.name for field in fields(ReplicaModel)}
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-        given = given.get("model", given)
-        return ReplicaModel(**{key: value for key, value in given.items() if key in known}), True
-    except (OSError, ValueError, TypeError, AttributeError) as exc:
-        raise BadInput(
-            f"--model: {path} is no calibration: {exc}; needed is JSON with {', '.join(known)}"
-        ) from exc
+        return read_model(path), True
+    except BadSweep as exc:
+        raise BadInput(f"--model: {exc}") from exc
 
 
 def cold_start_of(text: str) -> ColdStart:
