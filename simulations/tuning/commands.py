@@ -47,7 +47,8 @@ from simulations.trials.commands import guarded, trial_options
     type=click.Choice(["loky", "threading", "dask", "ray"]),
     default="loky",
     show_default=True,
-    help="Where to compute, through joblib; dask and ray need their packages.",
+    help="Where to compute, through joblib. dask and ray need their packages; a search on them was "
+    "not tried yet.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Of the dask or ray cluster.")
 @trial_options
